@@ -1,0 +1,163 @@
+//! Reading a connector's configuration: serde for the shape, JSON pointers and hints for the person.
+//!
+//! Configurations are small and written by people, so that every mistake is worth a place and a hint. Nothing here knows
+//! YAML: the host maps pointers back to lines.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+use crate::ConfigError;
+
+/// Mistakes reported of one configuration at most.
+const ERRORS_MAX: usize = 16;
+
+/// Reads a configuration; all mistakes that can be told apart, not only the first.
+///
+/// `T` should refuse unknown fields (`#[serde(deny_unknown_fields)]`): they are answered with "did you mean".
+pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T, Vec<ConfigError>> {
+    // A configuration left empty (`file:`) has no members.
+    let mut config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config.clone() };
+    let mut errors = Vec::new();
+    loop {
+        let (error, pointer) = match serde_path_to_error::deserialize::<_, T>(&config) {
+            Ok(parsed) if errors.is_empty() => return Ok(parsed),
+            Ok(_) => return Err(errors),
+            Err(error) => {
+                let pointer = pointer(error.path());
+                (error.into_inner().to_string(), pointer)
+            }
+        };
+        let cut = remove(&mut config, &pointer);
+        // What was cut out to look for further mistakes is not missing.
+        let spurious = missing(&error).is_some_and(|name| {
+            errors.iter().any(|e: &ConfigError| e.pointer == format!("{pointer}/{}", escape(name)))
+        });
+        if !spurious {
+            errors.push(explain(pointer, &error));
+        }
+        if spurious || !cut || errors.len() >= ERRORS_MAX {
+            return Err(errors);
+        }
+    }
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { variant } => pointer.push_str(&format!("/{}", escape(variant))),
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Takes the member at `pointer` out, so that the rest can be looked at; false where there is none.
+fn remove(config: &mut Value, pointer: &str) -> bool {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    match config.pointer_mut(parent) {
+        Some(Value::Object(members)) => members.shift_remove(&key).is_some(),
+        Some(_) | None => false,
+    }
+}
+
+/// The field a serde message calls missing.
+fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}
+
+fn explain(pointer: String, message: &str) -> ConfigError {
+    if let Some(name) = missing(message) {
+        return ConfigError::new(pointer, format!("`{name}` is required"));
+    }
+    for kind in ["field", "variant"] {
+        if let Some(rest) = message.strip_prefix(&format!("unknown {kind} `")) {
+            let mut names = rest.split('`').step_by(2);
+            let name = names.next().unwrap_or_default();
+            let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+            let noun = if kind == "field" { "key" } else { "value" };
+            let error = ConfigError::new(pointer, format!("unknown {noun} `{name}`"));
+            return match closest(name, known.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None if known.is_empty() => error,
+                None => error.hint(format!("one of {}", quote(&known))),
+            };
+        }
+    }
+    ConfigError::new(pointer, message)
+}
+
+fn quote(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The name a person probably meant: at most a third of its letters wrong, case aside.
+pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len().max(name.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A number of bytes: `1048576`, or text with a unit: `64Ki`, `16Mi`, `1Gi` (powers of 1024), `10k`, `10M`, `1G` (of 1000).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl Size {
+    /// As `usize`, at most its maximum.
+    pub fn as_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit: u64 = match text[digits.len()..].trim() {
+            "" | "B" => 1,
+            "Ki" | "KiB" => 1 << 10,
+            "Mi" | "MiB" => 1 << 20,
+            "Gi" | "GiB" => 1 << 30,
+            "k" | "kB" => 1_000,
+            "M" | "MB" => 1_000_000,
+            "G" | "GB" => 1_000_000_000,
+            _ => return Err(format!("`{text}` is no size; write bytes, or a number with Ki, Mi, Gi, k, M or G")),
+        };
+        let count: u64 =
+            digits.parse().map_err(|_| format!("`{text}` is no size; write a whole number, as in 16Mi"))?;
+        count.checked_mul(unit).map(Size).ok_or_else(|| format!("`{text}` is more bytes than there can be"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Size;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a size such as 16Mi or a number of bytes")
+            }
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Size, E> {
+                Ok(Size(count))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}

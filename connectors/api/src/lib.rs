@@ -1,0 +1,34 @@
+//! The seam between the host and what it reads from and writes to.
+//!
+//! A [`Source`] hands out [`Lane`]s, ordered streams of [`Delivery`]s. A [`Delivery`] is a batch of events and the duty
+//! to settle it. A [`Sink`] is a bounded queue before a [`Writer`]; sending gives a [`Receipt`] that resolves once the
+//! batch is durable. The framework (here) owns queues, grouping, retry with backoff and order; a connector owns only its
+//! protocol, and says of each failure whether it is transient, permanent or closed.
+//!
+//! | what | cancel-safe | order |
+//! |---|---|---|
+//! | `Source::lane` | yes | – |
+//! | `Lane::next` | yes | deliveries and their events are in stream order |
+//! | `Settlement::settle` | no: awaited to the end | the host settles the deliveries of a lane in the order they came |
+//! | `Writer::write` | no: the framework never drops it | events are written in the order given |
+//!
+//! A connector is four ideas: a configuration ([`config`]), a source (most keep their position in a [`Ledger`]), a
+//! writer, and a [`Connector`] that opens them. It passes [`conformance`]. It knows no policy, route or host.
+
+pub mod backoff;
+pub mod config;
+pub mod conformance;
+pub mod connector;
+pub mod envelope;
+pub mod ledger;
+pub mod sink;
+pub mod source;
+
+pub use backoff::Backoff;
+pub use connector::{ConfigError, Connector, Place, Registry};
+pub use ledger::Ledger;
+pub use sink::{Receipt, Sent, Sink, SinkOptions, WriteError, Writer};
+pub use source::{
+    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,
+    SourceError,
+};

@@ -1,0 +1,72 @@
+//! What a sender holds until its batch is durable.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+
+/// Resolves once every event of a batch is durable or refused for good. Dropping it does not undo the sending.
+#[must_use = "without the receipt nobody knows whether the batch is durable"]
+pub struct Receipt {
+    state: State,
+}
+
+enum State {
+    Waiting(oneshot::Receiver<Sent>),
+    Done(Sent),
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Positions in the batch that were refused for good, ascending, with the reason; all others are durable.
+    pub refused: Vec<(usize, String)>,
+    /// The sink went away before all was durable: nothing of the batch may be acknowledged.
+    pub closed: Option<String>,
+}
+
+impl Sent {
+    /// Whether the whole batch is durable.
+    pub fn all_durable(&self) -> bool {
+        self.refused.is_empty() && self.closed.is_none()
+    }
+}
+
+impl Receipt {
+    pub(super) fn waiting(answer: oneshot::Receiver<Sent>) -> Self {
+        Self { state: State::Waiting(answer) }
+    }
+
+    pub(super) fn resolved(sent: Sent) -> Self {
+        Self { state: State::Done(sent) }
+    }
+
+    /// Waits for the outcome. Cancel-safe; called again it gives the same answer at once.
+    pub async fn wait(&mut self) -> Sent {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// The same for a caller that polls: a lane looks at the oldest of its receipts only.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Sent> {
+        let answer = match &mut self.state {
+            State::Done(sent) => return Poll::Ready(sent.clone()),
+            State::Waiting(answer) => ready!(Future::poll(Pin::new(answer), cx)),
+        };
+        // The task never drops a job unanswered; if it does, it has panicked, and the batch may not be durable.
+        let sent = answer
+            .unwrap_or_else(|_| Sent { refused: Vec::new(), closed: Some("the sink's writer has panicked".into()) });
+        self.state = State::Done(sent.clone());
+        Poll::Ready(sent)
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Waiting(_) => f.write_str("Receipt(waiting)"),
+            State::Done(sent) => f.debug_tuple("Receipt").field(sent).finish(),
+        }
+    }
+}

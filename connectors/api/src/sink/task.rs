@@ -1,0 +1,195 @@
+//! The task of a sink: groups what has queued up, writes it in order, retries, resolves receipts.
+//!
+//! Nothing overtakes: while the writer is in trouble, everything behind the event in question waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tidegate_event::Event;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, Shared, SinkOptions, WriteError, Writer};
+
+/// A batch in the queue. Its permits free the queue when it is dropped.
+#[derive(Debug)]
+pub(super) struct Job {
+    events: Vec<Event>,
+    bytes: usize,
+    answer: oneshot::Sender<Sent>,
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
+impl Job {
+    pub(super) fn new(events: Vec<Event>, bytes: usize, permits: [OwnedSemaphorePermit; 2]) -> (Job, Receipt) {
+        let (answer, receipt) = oneshot::channel();
+        (Job { events, bytes, answer, _permits: permits }, Receipt::waiting(receipt))
+    }
+
+    fn resolve(self, sent: Sent) {
+        // A sender may have dropped its receipt; that undoes nothing.
+        let _ = self.answer.send(sent);
+    }
+}
+
+pub(super) struct Task {
+    shared: Arc<Shared>,
+    writer: Box<dyn Writer>,
+    options: SinkOptions,
+    /// Failures in a row without progress.
+    failures: u32,
+}
+
+impl Task {
+    pub(super) fn new(shared: Arc<Shared>, writer: Box<dyn Writer>, options: SinkOptions) -> Self {
+        Self { shared, writer, options, failures: 0 }
+    }
+
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut held = None;
+        while let Some(job) = next(&mut held, &mut queue, &self.shared).await {
+            let mut group = Group::gather(job, &mut held, &mut queue);
+            if let Err(cause) = self.write(&mut group).await {
+                queue.close();
+                self.refuse_all(cause, group, held.take(), queue).await;
+                return;
+            }
+        }
+        if let Err(error) = self.writer.close().await {
+            tracing::warn!(sink = self.shared.name, %error, "the sink's writer did not close cleanly; all it took is durable");
+        }
+    }
+
+    /// Writes a group to its end, whatever it takes. An error is the cause of a sink gone for good.
+    async fn write(&mut self, group: &mut Group) -> Result<(), String> {
+        while group.written < group.events.len() {
+            let outcome = self.writer.write(&group.events[group.written..]).await;
+            let rest = group.events.len() - group.written;
+            match outcome {
+                Ok(()) => {
+                    group.advance(rest);
+                    self.healed();
+                }
+                Err(WriteError::Transient { written, place, cause }) => {
+                    let progress = written.min(rest);
+                    group.advance(progress);
+                    self.failed(format!("{place}: {cause}"), progress, group).await;
+                }
+                Err(WriteError::Permanent { index, place, cause }) => {
+                    group.advance(index.min(rest));
+                    group.refuse(format!("{place}: {cause}"));
+                    self.healed();
+                }
+                Err(error @ WriteError::Closed { .. }) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn failed(&mut self, trouble: String, progress: usize, group: &mut Group) {
+        if self.shared.set_trouble(Some(trouble.clone())).is_none() {
+            tracing::warn!(sink = self.shared.name, trouble, "the sink is in trouble; its queue waits, in order");
+        }
+        if progress > 0 {
+            self.failures = 0;
+        }
+        if self.options.retries.is_some_and(|retries| self.failures >= retries) {
+            group.refuse(format!("{trouble} (given up after {} retries)", self.failures));
+            self.failures = 0;
+            return;
+        }
+        tokio::time::sleep(self.options.backoff.delay(self.failures)).await;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    fn healed(&mut self) {
+        self.failures = 0;
+        if self.shared.set_trouble(None).is_some() {
+            tracing::info!(sink = self.shared.name, "the sink is well again");
+        }
+    }
+
+    async fn refuse_all(self, cause: String, group: Group, held: Option<Job>, mut queue: mpsc::Receiver<Job>) {
+        tracing::error!(sink = self.shared.name, cause, "the sink is gone; nothing sent to it is acknowledged");
+        self.shared.set_trouble(Some(cause.clone()));
+        let closed = || Sent { refused: Vec::new(), closed: Some(cause.clone()) };
+        for (job, _) in group.jobs {
+            job.resolve(closed());
+        }
+        if let Some(job) = held {
+            job.resolve(closed());
+        }
+        while let Some(job) = queue.recv().await {
+            job.resolve(closed());
+        }
+    }
+}
+
+/// The next job to begin a group with; `None` once the sink is closed, or without handles, and the queue is empty.
+async fn next(held: &mut Option<Job>, queue: &mut mpsc::Receiver<Job>, shared: &Shared) -> Option<Job> {
+    if let Some(job) = held.take() {
+        return Some(job);
+    }
+    tokio::select! {
+        biased;
+        () = shared.closing.notified() => {
+            queue.close();
+            queue.recv().await
+        }
+        job = queue.recv() => job,
+    }
+}
+
+/// What one call of the writer gets: the events of several jobs in a row.
+struct Group {
+    events: Vec<Event>,
+    /// Each job with the number of events it brought, oldest first.
+    jobs: VecDeque<(Job, usize)>,
+    /// Events of this group done with: durable or refused.
+    written: usize,
+    /// The first event of the oldest unresolved job.
+    base: usize,
+    /// Refused events of the oldest unresolved job, by position in it.
+    refused: Vec<(usize, String)>,
+}
+
+impl Group {
+    /// `first` and what is queued behind it; a job that would burst the bounds is held for the next group.
+    fn gather(mut first: Job, held: &mut Option<Job>, queue: &mut mpsc::Receiver<Job>) -> Group {
+        let mut events = std::mem::take(&mut first.events);
+        let mut bytes = first.bytes;
+        let mut jobs = VecDeque::from([(first, events.len())]);
+        while let Ok(mut job) = queue.try_recv() {
+            bytes += job.bytes;
+            if events.len() + job.events.len() > GROUP_EVENTS || bytes > GROUP_BYTES {
+                *held = Some(job);
+                break;
+            }
+            let count = job.events.len();
+            events.append(&mut job.events);
+            jobs.push_back((job, count));
+        }
+        Group { events, jobs, written: 0, base: 0, refused: Vec::new() }
+    }
+
+    /// `count` more events are durable: resolves the jobs that are done.
+    fn advance(&mut self, count: usize) {
+        self.written += count;
+        while let Some(&(_, length)) = self.jobs.front()
+            && self.base + length <= self.written
+        {
+            self.base += length;
+            let refused = std::mem::take(&mut self.refused);
+            if let Some((job, _)) = self.jobs.pop_front() {
+                job.resolve(Sent { refused, closed: None });
+            }
+        }
+    }
+
+    /// The next event is refused for good.
+    fn refuse(&mut self, reason: String) {
+        if self.written < self.events.len() {
+            self.refused.push((self.written - self.base, reason));
+            self.advance(1);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where events come from: sources, lanes, deliveries and the duty to settle them.
+//!
+//! Nothing here retries: after `Transient` the host calls again. Nothing here knows what happens to an event.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tidegate_event::Event;
+
+/// A place events come from; opened once per host, whatever the number of routes that name it.
+#[async_trait]
+pub trait Source: Send {
+    /// Waits for the next lane: at start one after another, later when a broker assigns one. `None`: there will be no more.
+    /// Cancel-safe. A transient error is followed by another call, after a backoff.
+    async fn lane(&mut self) -> Result<Option<Box<dyn Lane>>, SourceError>;
+}
+
+/// An ordered stream of events: a file, a partition, a consumer.
+#[async_trait]
+pub trait Lane: Send {
+    /// What operators know it by: `orders.jsonl`, `orders/3`.
+    fn name(&self) -> &str;
+
+    /// The next batch: at most [`LANE_BATCH_EVENTS`] events or [`LANE_BATCH_BYTES`], or what is ready; waits when nothing is.
+    /// A delivery may consist of malformed messages only.
+    ///
+    /// `None`: nothing is left to deliver (file read to the end without `follow`, partition revoked); what was delivered may
+    /// still be settled. If something of it is nacked, the next call delivers that again, where the lane still can.
+    ///
+    /// Cancel-safe: a call that is dropped before it returned loses nothing. After `Transient` the host calls again, after
+    /// a backoff.
+    async fn next(&mut self) -> Result<Option<Delivery>, SourceError>;
+
+    /// Called last, after everything delivered was settled or dropped: makes the position durable.
+    async fn close(self: Box<Self>) -> Result<(), SourceError>;
+}
+
+/// Events in one batch of a lane at most (malformed messages count too).
+pub const LANE_BATCH_EVENTS: usize = 1024;
+/// Bytes in one batch of a lane at most; a larger event goes alone.
+pub const LANE_BATCH_BYTES: usize = 4 << 20;
+
+/// Why a source or lane could not go on. Fields, not sentences: `place` is what an operator can look up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// Worth trying again: the host does, with backoff.
+    #[error("{place}: {cause}")]
+    Transient {
+        /// The file, partition or address.
+        place: String,
+        /// What is wrong there.
+        cause: String,
+    },
+    /// Will not heal by itself: the lane pauses until a person acts.
+    #[error("{place}: {cause}")]
+    Permanent {
+        /// The file, partition or address.
+        place: String,
+        /// What is wrong there.
+        cause: String,
+    },
+}
+
+/// A batch and the duty to settle it. Dropped unsettled it is a nack: everything in it will be delivered again.
+#[must_use = "a delivery dropped unsettled is delivered again"]
+pub struct Delivery {
+    /// In stream order.
+    pub events: Vec<Event>,
+    /// Messages that are no events, in stream order, each with the number of `events` before it.
+    pub malformed: Vec<Malformed>,
+    /// Settles events and malformed messages together.
+    pub settlement: Box<dyn Settlement>,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("events", &self.events.len())
+            .field("malformed", &self.malformed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message that could not be read as an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// How many of the delivery's `events` come before it.
+    pub before: usize,
+    /// Where it stands: `orders.jsonl: line 17 (byte 2048)`.
+    pub place: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// As received; cut to [`MALFORMED_BYTES`] where larger.
+    pub message: Bytes,
+}
+
+/// Bytes kept of a malformed message (it rests in the dead letter as evidence).
+pub const MALFORMED_BYTES: usize = 64 << 10;
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Everything is durable, dropped on purpose, or dead-lettered.
+    Ack,
+    /// The first `events` are done, and the malformed messages among them; the rest comes again, not before `delay`.
+    ///
+    /// A malformed message whose `before` equals `events` is part of the rest. Everything the lane delivered after this
+    /// comes again too, so that order holds: what the host still holds of it is void, and settling it does nothing.
+    Nack {
+        /// How many events of the delivery are done.
+        events: usize,
+        /// How long the lane waits before it delivers the rest again.
+        delay: Duration,
+    },
+}
+
+/// The duty to settle one delivery, in the lane's order. Dropping it is `Nack { events: 0 }` without delay.
+#[async_trait]
+pub trait Settlement: Send {
+    /// Records the outcome. What is acked survives a crash once the lane's position is durable, which may be a little later
+    /// (then it is delivered again: at least once) but is certain after [`Lane::close`].
+    async fn settle(self: Box<Self>, outcome: Settled) -> Result<(), SourceError>;
+}
