@@ -1,0 +1,191 @@
+//! One text for one meaning: what a generation's id is the hash of.
+//!
+//! Neither the order of files and documents nor that of keys, neither places nor how a value is written (`1s` or
+//! `1000ms`, a default written out or left out) shows in it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::spec::{
+    Applies, Condition, Documents, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode, Route, Sink, Source,
+    TopicPattern, Unmatched,
+};
+
+/// Changes with the form below, so that a new host never takes an old id for its own.
+const FORM: u32 = 1;
+
+impl Documents {
+    /// A text that is the same for documents of the same meaning, and different otherwise: hash it for the id of a
+    /// generation, together with the digests of the modules where documents name none. Compact JSON with sorted keys.
+    pub fn fingerprint_input(&self) -> String {
+        let mut out = String::new();
+        write(&value(self), &mut out);
+        out
+    }
+}
+
+fn value(documents: &Documents) -> Value {
+    let mut documents = documents.clone();
+    documents.sources.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+    documents.sinks.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+    documents.routes.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+    documents.policies.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+    json!({
+        "form": FORM,
+        "sources": list(&documents.sources, source),
+        "sinks": list(&documents.sinks, sink),
+        "routes": list(&documents.routes, route),
+        "policies": list(&documents.policies, policy),
+    })
+}
+
+fn list<T>(items: &[T], value: impl Fn(&T) -> Value) -> Value {
+    Value::Array(items.iter().map(value).collect())
+}
+
+fn id(id: &Id) -> Value {
+    Value::String(id.to_string())
+}
+
+fn meta(meta: &Meta) -> Value {
+    json!({ "id": id(&meta.id), "labels": meta.labels })
+}
+
+fn source(source: &Source) -> Value {
+    let malformed = match source.malformed {
+        Malformed::DeadLetter => "DeadLetter",
+        Malformed::Skip => "Skip",
+        Malformed::Pause => "Pause",
+    };
+    json!({
+        "meta": meta(&source.meta),
+        "connector": source.connector.name,
+        "config": source.connector.config,
+        "malformed": malformed,
+    })
+}
+
+fn sink(sink: &Sink) -> Value {
+    json!({
+        "meta": meta(&sink.meta),
+        "connector": sink.connector.name,
+        "config": sink.connector.config,
+        "retry": [sink.retry.max, millis(sink.retry.first), millis(sink.retry.max_delay)],
+    })
+}
+
+fn route(route: &Route) -> Value {
+    let unmatched = match route.unmatched {
+        Unmatched::Drop => "Drop",
+        Unmatched::DeadLetter => "DeadLetter",
+        Unmatched::Reject => "Reject",
+    };
+    let to = list(
+        &route.to,
+        |target| json!({ "sink": id(&target.sink), "when": target.when.as_ref().map(condition), "names": list(&target.names, pattern) }),
+    );
+    json!({
+        "meta": meta(&route.meta),
+        "from": list(&route.from, id),
+        "to": to,
+        "unmatched": unmatched,
+        "deadLetter": route.dead_letter.as_ref().map(id),
+    })
+}
+
+fn policy(policy: &FilterPolicy) -> Value {
+    let applies = match &policy.applies {
+        Applies::Routes(ids) => json!({ "routes": list(ids, id) }),
+        Applies::Selector(labels) => json!({ "selector": labels }),
+    };
+    let mode = match policy.mode {
+        Mode::Enforce => "Enforce",
+        Mode::Disabled => "Disabled",
+    };
+    let isolation = match policy.wasm.isolation {
+        Isolation::Worker => "worker",
+        Isolation::Batch => "batch",
+    };
+    let wasm = &policy.wasm;
+    let (limits, failure) = (&policy.limits, &policy.failure);
+    json!({
+        "meta": meta(&policy.meta),
+        "applies": applies,
+        "match": list(&policy.matches, |entry| list(&entry.filters, condition)),
+        "phase": policy.phase.word(),
+        "priority": policy.priority,
+        "module": wasm.module.to_string(),
+        "digest": wasm.digest,
+        "config": wasm.config,
+        "capabilities": list(&wasm.capabilities, |capability| json!(capability.word())),
+        "mayWrite": { "attributes": wasm.may_write.attributes, "data": wasm.may_write.data },
+        "mayEmit": wasm.may_emit,
+        "isolation": isolation,
+        "limits": [millis(limits.timeout), json!(limits.memory), json!(limits.max_event_bytes)],
+        "failure": [failure.on_trap.word(), failure.on_timeout.word(), failure.on_reject.word()],
+        "mode": mode,
+    })
+}
+
+fn millis(duration: std::time::Duration) -> Value {
+    // Documents know no duration below a millisecond and none near the end of u64.
+    json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn condition(of: &Condition) -> Value {
+    match of {
+        Condition::Exact(pairs) => json!({ "exact": pairs }),
+        Condition::Prefix(pairs) => json!({ "prefix": pairs }),
+        Condition::Suffix(pairs) => json!({ "suffix": pairs }),
+        Condition::All(of) => json!({ "all": list(of, condition) }),
+        Condition::Any(of) => json!({ "any": list(of, condition) }),
+        Condition::Not(of) => json!({ "not": condition(of) }),
+    }
+}
+
+fn pattern(pattern: &TopicPattern) -> Value {
+    let level = |level: &Level| match level {
+        Level::Literal(word) => word.clone(),
+        Level::One => "*".to_owned(),
+        Level::Rest => ">".to_owned(),
+    };
+    Value::String(pattern.levels.iter().map(level).collect::<Vec<_>>().join("/"))
+}
+
+fn write(value: &Value, out: &mut String) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{value}");
+        }
+        Value::Array(items) => {
+            out.push('[');
+            separated(items.iter(), out, |item, out| write(item, out));
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            separated(sorted(map).into_iter(), out, |(key, value), out| {
+                let _ = write!(out, "{}:", Value::String(key.clone()));
+                write(value, out);
+            });
+            out.push('}');
+        }
+    }
+}
+
+fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries
+}
+
+fn separated<T>(items: impl Iterator<Item = T>, out: &mut String, each: impl Fn(T, &mut String)) {
+    for (i, item) in items.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        each(item, out);
+    }
+}

@@ -1,0 +1,151 @@
+//! `kind: FilterPolicy`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{condition, references, wasm};
+use crate::{
+    Options, codes,
+    document::labels,
+    mistakes::{Fields, Mistakes, Shape},
+    set::{Draft, Kind, Rules, Set},
+    spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase},
+    tree::Node,
+    units::{GI, MI, size_text},
+};
+
+const SHAPE: Shape = Shape {
+    what: "a FilterPolicy",
+    keys: &["targetRefs", "selector", "match", "phase", "priority", "wasm", "limits", "failure", "mode"],
+    later: &["cesql", "sql", "pattern", "rollout"],
+};
+const TARGET_REF: Shape = Shape { what: "an entry of `targetRefs`", keys: &["kind", "name", "namespace"], later: &[] };
+const SELECTOR: Shape = Shape { what: "`selector`", keys: &["matchLabels"], later: &["matchExpressions"] };
+const MATCH: Shape = Shape {
+    what: "an entry of `match`",
+    keys: &["filters", "extensions"],
+    later: &["topics", "pattern", "cesql", "sql"],
+};
+const LIMITS: Shape = Shape { what: "`limits`", keys: &["timeout", "memory", "maxEventBytes"], later: &[] };
+const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout", "onReject"], later: &["breaker"] };
+
+const PHASES: [Phase; 6] =
+    [Phase::Admit, Phase::Authorize, Phase::Validate, Phase::Transform, Phase::Route, Phase::Observe];
+const RULES: [FailureRule; 5] =
+    [FailureRule::Retry, FailureRule::DeadLetter, FailureRule::Drop, FailureRule::Bypass, FailureRule::Pause];
+const MODES: [(&str, Mode); 2] = [("Enforce", Mode::Enforce), ("Disabled", Mode::Disabled)];
+
+/// Memory for the batch of the largest event: as received, as handed over, as the guest works on it and as it comes back.
+const MEMORY_PER_EVENT: usize = 8;
+
+pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mut Mistakes<'_>, set: &mut Set) {
+    let before = mistakes.count();
+    let Some(fields) = mistakes.fields(spec, &SHAPE) else { return };
+    let applies = applies(&fields, &meta.id.namespace, mistakes);
+    let matches = fields.get("match").map(|node| matches(node, mistakes)).unwrap_or_default();
+    let phase = fields
+        .need("phase", "one of Admit, Authorize, Validate, Transform, Route, Observe", mistakes)
+        .and_then(|node| mistakes.word(node, "`phase`", &PHASES.map(|phase| (phase.word(), phase)), &[]));
+    let priority = fields
+        .get("priority")
+        .map_or(Some(0), |node| mistakes.integer(node, "`priority`", i64::from(i32::MIN)..=i64::from(i32::MAX)));
+    let limits = limits(fields.get("limits"), mistakes);
+    let rules = failure(fields.get("failure"), mistakes);
+    let mode =
+        fields.get("mode").map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES, &["Shadow"]));
+    // Rules without a module are of the design, and said above to be for later.
+    let later = SHAPE.later.iter().any(|key| spec.get(key).is_some());
+    let wasm = match (fields.get("wasm"), later) {
+        (None, true) => None,
+        (_, _) => {
+            let hint = "the module that decides, as in `wasm: {module: file:mask.wasm}`";
+            fields.need("wasm", hint, mistakes).and_then(|node| wasm::read(node, options, mistakes))
+        }
+    };
+    let sound = mistakes.count() == before;
+    if let (Some(phase), Some(priority), Some(wasm), Some(mode)) = (phase, priority, wasm, mode) {
+        let failure =
+            Failure { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
+        let policy = FilterPolicy { meta, applies, matches, phase, priority, wasm, limits, failure, mode };
+        set.policies.push(Draft { document: policy, given: rules, sound });
+    }
+}
+
+fn applies(fields: &Fields<'_>, namespace: &Arc<str>, mistakes: &mut Mistakes<'_>) -> Applies {
+    if let (Some(_), Some(selector)) = (fields.get("targetRefs"), fields.key("selector")) {
+        mistakes.hint(
+            codes::EXCLUSIVE,
+            selector,
+            "`selector` beside `targetRefs`",
+            "name routes or select them, not both",
+        );
+    }
+    if let Some(node) = fields.get("targetRefs") {
+        return Applies::Routes(references(node, "`targetRefs`", &TARGET_REF, Kind::Route, namespace, mistakes));
+    }
+    let Some(fields) = fields.get("selector").and_then(|node| mistakes.fields(node, &SELECTOR)) else {
+        return Applies::Selector(BTreeMap::new());
+    };
+    let node = fields.need("matchLabels", "as in `selector: {matchLabels: {team: payments}}`", mistakes);
+    Applies::Selector(node.map(|node| labels(node, "`matchLabels`", mistakes)).unwrap_or_default())
+}
+
+fn matches(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Match> {
+    let items = mistakes.filled_list(node, "`match`").unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| {
+            let fields = mistakes.fields(item, &MATCH)?;
+            let extensions = condition::extensions(fields.get("extensions"), mistakes);
+            let later = MATCH.later.iter().any(|key| item.get(key).is_some());
+            let filters = match fields.get("filters") {
+                Some(node) => condition::read_list(node, &extensions, mistakes),
+                None if later => Vec::new(),
+                None => {
+                    fields.need("filters", "leave `match` out to match everything", mistakes);
+                    Vec::new()
+                }
+            };
+            Some(Match { filters })
+        })
+        .collect()
+}
+
+fn limits(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(fields) = node.and_then(|node| mistakes.fields(node, &LIMITS)) else { return limits };
+    let before = mistakes.count();
+    if let Some(timeout) = fields.get("timeout").and_then(|node| mistakes.duration(node, "`timeout`", 1..=10_000)) {
+        limits.timeout = timeout;
+    }
+    if let Some(memory) = fields.get("memory").and_then(|node| mistakes.size(node, "`memory`", MI..=GI)) {
+        limits.memory = memory;
+    }
+    if let Some(bytes) =
+        fields.get("maxEventBytes").and_then(|node| mistakes.size(node, "`maxEventBytes`", 1..=64 * MI))
+    {
+        limits.max_event_bytes = bytes;
+    }
+    let needed = limits.max_event_bytes * MEMORY_PER_EVENT;
+    if mistakes.count() == before && limits.memory < needed {
+        let at = fields.key("memory").or(fields.key("maxEventBytes"));
+        let size = |bytes: usize| size_text(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let message =
+            format!("{} of memory are too little for events of {}", size(limits.memory), size(limits.max_event_bytes));
+        let hint = format!("give it at least `memory: {}`, or set a smaller `maxEventBytes`", size(needed));
+        if let Some(at) = at {
+            mistakes.hint(codes::MEMORY_TOO_SMALL, at, message, hint);
+        }
+    }
+    limits
+}
+
+fn failure(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Rules {
+    let mut rules = Rules::default();
+    let Some(fields) = node.and_then(|node| mistakes.fields(node, &FAILURE)) else { return rules };
+    let words = RULES.map(|rule| (rule.word(), rule));
+    let mut rule = |key: &str| fields.get(key).and_then(|node| mistakes.word(node, &format!("`{key}`"), &words, &[]));
+    rules.on_trap = rule("onTrap");
+    rules.on_timeout = rule("onTimeout");
+    rules.on_reject = rule("onReject");
+    rules
+}

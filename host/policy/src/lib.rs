@@ -1,0 +1,106 @@
+//! Documents: text in, checked documents out. Pure: no files, no clock, no Wasm.
+//!
+//! [`check`] reads every file of a set, reports every mistake of all of them in one run as [`Diagnostic`]s with file, line,
+//! column, snippet, code and hint, and gives [`Documents`] only when there are none. Every text is bounded before it is
+//! understood: size, depth, number of values; nothing in a document can multiply itself.
+
+pub mod codes;
+mod connector;
+mod diagnostic;
+mod document;
+mod fingerprint;
+mod kinds;
+mod mistakes;
+mod places;
+mod set;
+pub mod spec;
+mod text;
+mod tree;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use connector::{ConfigProblem, ConnectorCheck, Role};
+pub use diagnostic::{Diagnostic, Place, Report};
+pub use spec::Documents;
+
+use mistakes::Mistakes;
+use text::{At, Text};
+
+/// One file of a document set.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// How an operator knows it; stands in every message.
+    pub path: String,
+    /// YAML, or JSON as its subset; any number of documents. At most [`FILE_BYTES_MAX`].
+    pub text: String,
+}
+
+/// Bytes of one file. The largest real sets of policies have some ten KiB a file.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// What checking depends on.
+#[allow(missing_debug_implementations, reason = "holds a borrowed trait object")]
+pub struct Options<'a> {
+    /// A digest may be absent.
+    pub development: bool,
+    /// Names of connectors, for `did you mean`, and who checks their configurations.
+    pub connectors: &'a dyn ConnectorCheck,
+}
+
+/// Parses and checks a set of files, all of it in one run.
+///
+/// # Errors
+/// Every mistake of every file, sorted by place. Mistakes that only follow from others (a reference to a document that could
+/// not be read) are left out.
+///
+/// ```
+/// use tidegate_policy::{ConfigProblem, ConnectorCheck, File, Options, Role, check};
+///
+/// struct Memory;
+/// impl ConnectorCheck for Memory {
+///     fn names(&self) -> Vec<String> { vec!["memory".into()] }
+///     fn check(&self, _: &str, _: Role, _: &serde_json::Value) -> Vec<ConfigProblem> { Vec::new() }
+/// }
+///
+/// let text = "apiVersion: tidegate.dev/v1alpha1\nkind: Sink\nmetadata: {name: out}\nspec: {memry: {}}\n";
+/// let options = Options { development: true, connectors: &Memory };
+/// let report = check(&[File { path: "out.yaml".into(), text: text.into() }], &options).unwrap_err();
+/// assert_eq!(report.to_string(), "\
+/// error[P131]: no connector named `memry`
+///   out.yaml:4:8
+///   4 │ spec: {memry: {}}
+///     │        ^^^^^
+/// hint: did you mean `memory`?");
+/// ```
+pub fn check(files: &[File], options: &Options<'_>) -> Result<Documents, Report> {
+    let mut set = set::Set::default();
+    for file in files {
+        read_file(file, options, &mut set);
+    }
+    set.finish()
+}
+
+fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
+    let source = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    if source.len() > FILE_BYTES_MAX {
+        let text = Text::new(&file.path, Vec::new());
+        let mut mistakes = Mistakes::new(&text);
+        let message = format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", source.len());
+        mistakes.hint(
+            codes::TEXT_TOO_LARGE,
+            At { line: 1, column: 1, length: 1 },
+            message,
+            "divide it into several files",
+        );
+        set.unreadable();
+        return set.file(mistakes);
+    }
+    let text = Text::new(&file.path, text::lines(source).into_iter().map(|(_, line)| line.to_owned()).collect());
+    let mut mistakes = Mistakes::new(&text);
+    for tree in tree::parse(source, &mut mistakes) {
+        document::read(&tree, options, &mut mistakes, set);
+    }
+    set.file(mistakes);
+}

@@ -1,0 +1,65 @@
+//! The text of one file as lines, and places in it.
+
+use std::sync::Arc;
+
+use crate::{Diagnostic, Place};
+
+/// Where something stands in its file: the form of [`Place`] that does not repeat the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) length: usize,
+}
+
+/// One file: its name and its lines.
+#[derive(Debug)]
+pub(crate) struct Text {
+    path: String,
+    lines: Vec<String>,
+}
+
+impl Text {
+    pub(crate) fn new(path: &str, lines: Vec<String>) -> Arc<Text> {
+        Arc::new(Text { path: path.to_owned(), lines })
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn line(&self, number: usize) -> Option<&str> {
+        self.lines.get(number.checked_sub(1)?).map(String::as_str)
+    }
+
+    pub(crate) fn place(&self, at: At) -> Place {
+        Place { file: self.path.clone(), line: at.line, column: at.column, length: at.length.max(1) }
+    }
+
+    pub(crate) fn diagnostic(&self, code: &'static str, at: At, message: String, hint: Option<String>) -> Diagnostic {
+        Diagnostic { code, message, place: Some(self.place(at)), hint, line: self.line(at.line).map(str::to_owned) }
+    }
+}
+
+/// Lines with the byte offset each begins at; a line ends with `\n`, `\r\n` or `\r`, as in YAML 1.2.2, section 5.4.
+pub(crate) fn lines(text: &str) -> Vec<(usize, &str)> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let end = i;
+        i += match bytes[i] {
+            b'\r' if bytes.get(i + 1) == Some(&b'\n') => 2,
+            b'\r' | b'\n' => 1,
+            _ => {
+                i += 1;
+                continue;
+            }
+        };
+        lines.push((start, &text[start..end]));
+        start = i;
+    }
+    lines.push((start, &text[start..]));
+    lines
+}
