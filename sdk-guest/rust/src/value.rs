@@ -1,0 +1,216 @@
+//! Values of extension attributes, and the runs of entries that carry them.
+//!
+//! An entry: name length u8, kind u8, value length u32 little-endian, name, value. Context uses the same form.
+
+use std::borrow::Cow;
+
+use crate::bindings::trusted;
+
+/// The value of an extension attribute.
+///
+/// The kind is a hint: transports without types (HTTP headers) deliver everything as a string. [`Value::to_integer`] and
+/// [`Value::to_boolean`] read both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Text.
+    String(&'a str),
+    /// A 32-bit integer.
+    Integer(i32),
+    /// A truth value.
+    Boolean(bool),
+    /// Bytes.
+    Binary(&'a [u8]),
+    /// An absolute URI.
+    Uri(&'a str),
+    /// A URI reference.
+    UriRef(&'a str),
+    /// An RFC 3339 timestamp.
+    Timestamp(&'a str),
+}
+
+/// Kinds as the contract numbers them.
+const REMOVED: u8 = 0;
+const STRING: u8 = 1;
+const INTEGER: u8 = 2;
+const BOOLEAN: u8 = 3;
+const BINARY: u8 = 4;
+const URI: u8 = 5;
+const URI_REF: u8 = 6;
+const TIMESTAMP: u8 = 7;
+
+impl<'a> Value<'a> {
+    /// The text of a string, URI, URI reference or timestamp.
+    pub fn as_str(self) -> Option<&'a str> {
+        match self {
+            Value::String(s) | Value::Uri(s) | Value::UriRef(s) | Value::Timestamp(s) => Some(s),
+            Value::Integer(_) | Value::Boolean(_) | Value::Binary(_) => None,
+        }
+    }
+
+    /// An integer, or text that is one.
+    pub fn to_integer(self) -> Option<i32> {
+        match self {
+            Value::Integer(i) => Some(i),
+            Value::String(s) => s.parse().ok(),
+            Value::Boolean(_) | Value::Binary(_) | Value::Uri(_) | Value::UriRef(_) | Value::Timestamp(_) => None,
+        }
+    }
+
+    /// A truth value, or text that is one.
+    pub fn to_boolean(self) -> Option<bool> {
+        match self {
+            Value::Boolean(b) => Some(b),
+            Value::String("true") => Some(true),
+            Value::String("false") => Some(false),
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Binary(_)
+            | Value::Uri(_)
+            | Value::UriRef(_)
+            | Value::Timestamp(_) => None,
+        }
+    }
+
+    /// Kind and canonical form, as they stand in an entry.
+    fn encoded(&self) -> (u8, Cow<'_, [u8]>) {
+        match self {
+            Value::String(s) => (STRING, s.as_bytes().into()),
+            Value::Integer(i) => (INTEGER, i.to_string().into_bytes().into()),
+            Value::Boolean(b) => (BOOLEAN, (if *b { &b"true"[..] } else { b"false" }).into()),
+            Value::Binary(b) => (BINARY, (*b).into()),
+            Value::Uri(s) => (URI, s.as_bytes().into()),
+            Value::UriRef(s) => (URI_REF, s.as_bytes().into()),
+            Value::Timestamp(s) => (TIMESTAMP, s.as_bytes().into()),
+        }
+    }
+
+    /// A kind of a later contract, or text that does not parse as its kind, is read as a string.
+    fn decode(kind: u8, value: &'a [u8]) -> Value<'a> {
+        match kind {
+            BINARY => Value::Binary(value),
+            INTEGER => trusted(value).parse().map_or(Value::String(trusted(value)), Value::Integer),
+            BOOLEAN => Value::String(trusted(value)).to_boolean().map_or(Value::String(trusted(value)), Value::Boolean),
+            URI => Value::Uri(trusted(value)),
+            URI_REF => Value::UriRef(trusted(value)),
+            TIMESTAMP => Value::Timestamp(trusted(value)),
+            _ => Value::String(trusted(value)),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(s: &'a str) -> Value<'a> {
+        Value::String(s)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(s: &'a String) -> Value<'a> {
+        Value::String(s)
+    }
+}
+
+impl From<i32> for Value<'_> {
+    fn from(i: i32) -> Self {
+        Value::Integer(i)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(b: bool) -> Self {
+        Value::Boolean(b)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(b: &'a [u8]) -> Value<'a> {
+        Value::Binary(b)
+    }
+}
+
+/// One entry, not yet decoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a [u8],
+    kind: u8,
+    value: &'a [u8],
+    /// The whole entry.
+    pub(crate) raw: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn value(self) -> Value<'a> {
+        Value::decode(self.kind, self.value)
+    }
+
+    /// The value in canonical string form; absent for bytes.
+    pub(crate) fn text(self) -> Option<&'a str> {
+        (self.kind != BINARY).then(|| trusted(self.value))
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn is_removal(self) -> bool {
+        self.kind == REMOVED
+    }
+}
+
+/// Walks a run of entries; stops at one that is cut.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries<'a>(pub(crate) &'a [u8]);
+
+const ENTRY_HEAD: usize = 6;
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let (&[name_len, kind, a, b, c, d], rest) = self.0.split_first_chunk::<ENTRY_HEAD>()?;
+        let (name, rest) = rest.split_at_checked(usize::from(name_len))?;
+        let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()?)?;
+        let raw = &self.0[..self.0.len() - rest.len()];
+        self.0 = rest;
+        Some(Entry { name, kind, value, raw })
+    }
+}
+
+impl<'a> Entries<'a> {
+    #[inline]
+    pub(crate) fn find(self, name: &str) -> Option<Entry<'a>> {
+        for entry in self {
+            if same(entry.name, name.as_bytes()) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+}
+
+/// Appends an entry; without a value, its removal. A name past 255 bytes is cut, and the host refuses it as too long.
+pub(crate) fn put_entry(out: &mut Vec<u8>, name: &str, value: Option<Value<'_>>) {
+    let (kind, value) = value.as_ref().map_or((REMOVED, (&[][..]).into()), Value::encoded);
+    let name = &name.as_bytes()[..name.len().min(usize::from(u8::MAX))];
+    let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes();
+    out.extend_from_slice(&[
+        u8::try_from(name.len()).unwrap_or(u8::MAX),
+        kind,
+        length[0],
+        length[1],
+        length[2],
+        length[3],
+    ]);
+    out.extend_from_slice(name);
+    out.extend_from_slice(&value);
+}
+
+/// Equality by words: `memcmp` on wasm32 goes byte by byte.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let (words_a, rest_a) = a.as_chunks::<8>();
+    let (words_b, rest_b) = b.as_chunks::<8>();
+    words_a.iter().zip(words_b).all(|(x, y)| u64::from_le_bytes(*x) == u64::from_le_bytes(*y))
+        && rest_a.iter().zip(rest_b).all(|(x, y)| x == y)
+}
