@@ -1,0 +1,55 @@
+//! Names of attributes, resolved: the core ones are fields of an event, everything else is looked up.
+
+use std::borrow::Cow;
+
+use tidegate_event::Event;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Id,
+    Source,
+    SpecVersion,
+    Type,
+    Subject,
+    Time,
+    DataContentType,
+    DataSchema,
+    Extension(Box<str>),
+}
+
+impl Attribute {
+    pub(crate) fn named(name: &str) -> Attribute {
+        match name {
+            "id" => Attribute::Id,
+            "source" => Attribute::Source,
+            "specversion" => Attribute::SpecVersion,
+            "type" => Attribute::Type,
+            "subject" => Attribute::Subject,
+            "time" => Attribute::Time,
+            "datacontenttype" => Attribute::DataContentType,
+            "dataschema" => Attribute::DataSchema,
+            name => Attribute::Extension(name.into()),
+        }
+    }
+
+    /// The value in canonical string form (CloudEvents 1.0.2, "Type System"), and whether it passes. Absent never does.
+    ///
+    /// Borrowed but for extensions of the type Binary, which have to be written as base64 first.
+    #[inline]
+    pub(crate) fn passes(&self, event: &Event, test: impl FnOnce(&str) -> bool) -> bool {
+        let value = match self {
+            Attribute::Id => Some(event.id()),
+            Attribute::Source => Some(event.source()),
+            Attribute::SpecVersion => Some("1.0"),
+            Attribute::Type => Some(event.ty()),
+            Attribute::Subject => event.subject(),
+            Attribute::Time => event.time(),
+            Attribute::DataContentType => event.datacontenttype(),
+            Attribute::DataSchema => event.dataschema(),
+            Attribute::Extension(name) => {
+                return event.attribute(name).is_some_and(|value: Cow<'_, str>| test(&value));
+            }
+        };
+        value.is_some_and(test)
+    }
+}

@@ -1,0 +1,15 @@
+//! Which policies and sinks want this event, decided by the host before any Wasm. Pure.
+//!
+//! Conditions of documents are compiled once per generation ([`Matcher`]): names of attributes become accessors, and
+//! conditions that always hold vanish. What a matcher module names (`orders/eu/west`) is held against topic patterns
+//! by [`fits`]. Nothing here knows policies, routes or what happens next.
+
+mod attribute;
+mod matcher;
+mod topic;
+
+#[cfg(test)]
+mod tests;
+
+pub use matcher::Matcher;
+pub use topic::fits;

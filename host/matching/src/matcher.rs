@@ -1,0 +1,154 @@
+//! Conditions, compiled.
+
+use tidegate_event::Event;
+use tidegate_policy::spec::{Condition, Match};
+
+use crate::attribute::Attribute;
+
+/// A compiled condition: attribute names resolved, cheap to evaluate, no allocation per event (but for comparing extensions of the
+/// type Binary). The default holds for everything.
+///
+/// ```
+/// use tidegate_event::Event;
+/// use tidegate_matching::Matcher;
+/// use tidegate_policy::spec::Condition;
+///
+/// let orders = Condition::Prefix(vec![("type".into(), "com.shop.".into())]);
+/// let matcher = Matcher::condition(Some(&orders));
+/// let event = Event::builder().id("1").source("/shop").ty("com.shop.order").build()?;
+/// assert!(matcher.holds(&event));
+/// # Ok::<(), tidegate_event::InvalidEvent>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Matcher {
+    node: Node,
+}
+
+impl Matcher {
+    /// Holds for everything.
+    pub fn all() -> Matcher {
+        Matcher::default()
+    }
+
+    /// OR of entries, AND inside; no entries hold for everything.
+    pub fn policy(matches: &[Match]) -> Matcher {
+        if matches.is_empty() {
+            return Matcher::all();
+        }
+        Matcher { node: Node::any(matches.iter().map(|entry| Node::all(entry.filters.iter().map(Node::compile)))) }
+    }
+
+    /// A single condition; none holds for everything.
+    pub fn condition(condition: Option<&Condition>) -> Matcher {
+        condition.map_or_else(Matcher::all, |condition| Matcher { node: Node::compile(condition) })
+    }
+
+    /// Whether it holds for everything, so that events need not be looked at.
+    pub fn is_all(&self) -> bool {
+        matches!(self.node, Node::Always)
+    }
+
+    /// Whether an event is wanted.
+    #[inline]
+    pub fn holds(&self, event: &Event) -> bool {
+        self.node.holds(event)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Node {
+    #[default]
+    Always,
+    Never,
+    Compare(How, Attribute, Box<str>),
+    /// At least two, none of them [`Node::Always`] or [`Node::Never`].
+    All(Box<[Node]>),
+    /// At least two, none of them [`Node::Always`] or [`Node::Never`].
+    Any(Box<[Node]>),
+    Not(Box<Node>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Exact,
+    Prefix,
+    Suffix,
+}
+
+impl Node {
+    fn compile(condition: &Condition) -> Node {
+        match condition {
+            Condition::Exact(pairs) => Node::pairs(How::Exact, pairs),
+            Condition::Prefix(pairs) => Node::pairs(How::Prefix, pairs),
+            Condition::Suffix(pairs) => Node::pairs(How::Suffix, pairs),
+            Condition::All(conditions) => Node::all(conditions.iter().map(Node::compile)),
+            Condition::Any(conditions) => Node::any(conditions.iter().map(Node::compile)),
+            Condition::Not(condition) => Node::not(Node::compile(condition)),
+        }
+    }
+
+    fn pairs(how: How, pairs: &[(String, String)]) -> Node {
+        Node::all(pairs.iter().map(|(name, value)| Node::Compare(how, Attribute::named(name), value.as_str().into())))
+    }
+
+    fn all(nodes: impl Iterator<Item = Node>) -> Node {
+        let mut kept = Vec::new();
+        for node in nodes {
+            match node {
+                Node::Always => {}
+                Node::Never => return Node::Never,
+                Node::All(inner) => kept.extend(inner),
+                node @ (Node::Compare(..) | Node::Any(_) | Node::Not(_)) => kept.push(node),
+            }
+        }
+        Node::joined(kept, Node::Always, Node::All)
+    }
+
+    fn any(nodes: impl Iterator<Item = Node>) -> Node {
+        let mut kept = Vec::new();
+        for node in nodes {
+            match node {
+                Node::Never => {}
+                Node::Always => return Node::Always,
+                Node::Any(inner) => kept.extend(inner),
+                node @ (Node::Compare(..) | Node::All(_) | Node::Not(_)) => kept.push(node),
+            }
+        }
+        Node::joined(kept, Node::Never, Node::Any)
+    }
+
+    fn joined(mut nodes: Vec<Node>, none: Node, join: impl FnOnce(Box<[Node]>) -> Node) -> Node {
+        match nodes.len() {
+            0 => none,
+            1 => nodes.remove(0),
+            _ => join(nodes.into()),
+        }
+    }
+
+    fn not(node: Node) -> Node {
+        match node {
+            Node::Always => Node::Never,
+            Node::Never => Node::Always,
+            Node::Not(inner) => *inner,
+            node @ (Node::Compare(..) | Node::All(_) | Node::Any(_)) => Node::Not(Box::new(node)),
+        }
+    }
+
+    #[inline]
+    fn holds(&self, event: &Event) -> bool {
+        match self {
+            Node::Always => true,
+            Node::Never => false,
+            Node::Compare(How::Exact, attribute, wanted) => attribute.passes(event, |value| value == &**wanted),
+            Node::Compare(How::Prefix, attribute, wanted) => {
+                attribute.passes(event, |value| value.starts_with(&**wanted))
+            }
+            Node::Compare(How::Suffix, attribute, wanted) => {
+                attribute.passes(event, |value| value.ends_with(&**wanted))
+            }
+            Node::All(nodes) => nodes.iter().all(|node| node.holds(event)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.holds(event)),
+            Node::Not(node) => !node.holds(event),
+        }
+    }
+}

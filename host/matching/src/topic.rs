@@ -1,0 +1,27 @@
+//! Topic patterns over the names that matcher modules give events.
+
+use tidegate_policy::spec::{Level, TopicPattern};
+
+/// Whether a name as a matcher module gives it (`orders/eu/west`) fits. `*` stands for exactly one level, `>` for all
+/// further ones, at least one (as in NATS subjects). Levels that are empty are levels like others.
+///
+/// ```
+/// use tidegate_matching::fits;
+/// use tidegate_policy::spec::{Level, TopicPattern};
+///
+/// let pattern = TopicPattern { levels: vec![Level::Literal("orders".into()), Level::One, Level::Rest] };
+/// assert!(fits(&pattern, "orders/eu/west/1"));
+/// assert!(!fits(&pattern, "orders/eu"));
+/// ```
+pub fn fits(pattern: &TopicPattern, name: &str) -> bool {
+    let mut levels = name.split('/');
+    for wanted in &pattern.levels {
+        let Some(level) = levels.next() else { return false };
+        match wanted {
+            Level::Literal(word) if level != word => return false,
+            Level::Literal(_) | Level::One => {}
+            Level::Rest => return true,
+        }
+    }
+    levels.next().is_none()
+}
