@@ -207,6 +207,15 @@ impl Sink {
         self.shared.events_max as usize - self.shared.event_permits.available_permits()
     }
 
+    /// Waits for the sink's task to have ended, without keeping it from that: this is no handle.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ended = self.ended.clone();
+        async move {
+            // An error means that the task is gone, which is the end as well.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
     /// Refuses whatever is sent from now on, by any handle; waits until everything accepted is durable and the writer closed.
     ///
     /// A sink in trouble may take for ever: the caller bounds it. Dropping the call leaves the task at work.

@@ -1,0 +1,35 @@
+//! The connector `file`.
+
+use serde_json::Value;
+use tidegate_connector::{ConfigError, Connector, Place, Source, Writer};
+
+use crate::config::{SinkConfig, SourceConfig};
+use crate::sink::FileWriter;
+use crate::source::FileSource;
+
+/// The `file` connector.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct File;
+
+impl Connector for File {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn check_source(&self, config: &Value) -> Result<(), Vec<ConfigError>> {
+        SourceConfig::read(config).map(drop)
+    }
+
+    fn check_sink(&self, config: &Value) -> Result<(), Vec<ConfigError>> {
+        SinkConfig::read(config).map(drop)
+    }
+
+    fn open_source(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Source>, Vec<ConfigError>> {
+        let config = SourceConfig::read(config)?.at(place);
+        Ok(Box::new(FileSource::new(id, config, place.state_dir)))
+    }
+
+    fn open_sink(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>> {
+        Ok(Box::new(FileWriter::new(SinkConfig::read(config)?.at(place))))
+    }
+}

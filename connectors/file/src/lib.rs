@@ -1,0 +1,34 @@
+//! `file`: events from and to JSON lines on a local disk; the embedded default that needs no broker.
+//!
+//! # Reading
+//!
+//! One file is one lane. Each line is one message: a structured CloudEvent (`format: cloudevents`), or anything else wrapped by
+//! an `envelope:` rule (`format: lines`). With `follow: true` the lane goes on as `tail -F` does: an unterminated last
+//! line waits for its newline; a renamed file is read to its end before its successor; a truncated or replaced file is
+//! read from its beginning; a file that is missing is waited for. What is no event becomes a malformed message
+//! with its place, and the lane goes on.
+//!
+//! **What settled means here.** The position up to which everything is settled is written to the cursor before `settle`
+//! returns (it survives a kill of the process: what was settled is not read again) and synced to the disk at
+//! most every [`SYNC_EVERY`] and at close (after a power failure events of that long are read again). Events are read
+//! again, never lost, as long as the file, or the file it was renamed to in the same folder, is there.
+//!
+//! Limits: a file truncated in place and refilled past the old position between two looks (250 ms) looks grown, unless its
+//! first KiB differs; of two rotations between two looks the middle file is found only where names are
+//! numbered or dated (`orders.1`, `orders-20260131`).
+//!
+//! # Writing
+//!
+//! Events are appended as structured JSON lines. **Durable means**: written and `fdatasync`ed, and the folder synced where a file
+//! was created or renamed. What queued up meanwhile is one write and one sync. A write that fails leaves no half line: the file is cut
+//! back to what was durable, and the sink tries again. A half line of a crash is cut off when the sink is opened.
+//!
+//! A lock (`flock`) on the cursor, and on the file written, keeps a second host from using the same one.
+
+mod config;
+mod connector;
+mod sink;
+mod source;
+
+pub use connector::File;
+pub use source::SYNC_EVERY;
