@@ -1,0 +1,51 @@
+//! What went live, and when.
+
+use std::{sync::Arc, time::SystemTime};
+
+use sha2::{Digest, Sha256};
+use tidegate_pipeline::Tally;
+
+/// Generations kept in the history.
+pub(crate) const HISTORY_MAX: usize = 20;
+
+/// One set of documents that went live.
+#[derive(Debug)]
+pub struct Generation {
+    /// Hash of the resolved set, shortened: the same on every host and after a restart.
+    pub id: Arc<str>,
+    /// Counts from 1 in this process.
+    pub number: u64,
+    /// When it went live.
+    pub since: SystemTime,
+    /// Its policies, in the order of the documents.
+    pub policies: Vec<PolicyInfo>,
+    /// Routes, `namespace/name`.
+    pub routes: Vec<Arc<str>>,
+    /// What it has settled so far.
+    pub tally: Arc<Tally>,
+}
+
+/// A policy and what runs for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// `namespace/name`.
+    pub policy: Arc<str>,
+    /// As the module calls itself.
+    pub module: String,
+    /// As the module calls it.
+    pub version: String,
+    /// `sha256:…` of the .wasm.
+    pub digest: String,
+}
+
+/// The id of a set: its documents and the digests of the modules they resolve to.
+pub(crate) fn id(documents: &str, digests: &[String]) -> Arc<str> {
+    let mut hash = Sha256::new();
+    hash.update(documents);
+    for digest in digests {
+        hash.update([0]);
+        hash.update(digest);
+    }
+    let hex: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    hex.into()
+}

@@ -1,0 +1,23 @@
+//! The control path: documents become plans, and plans go live. Slow, may fail, never touches an event.
+//!
+//! ```text
+//! files ─► parse ─► check ─► resolve ─► compile ─► verify ─► swap
+//!          └── policy ──┘   └────── verify (here) ─────┘     └ one atomic store
+//! ```
+//!
+//! [`Control::verify`] does everything that can fail and leaves nothing behind but a report; [`Control::swap`] takes only
+//! what was verified, and cannot fail. What ran before goes on until then.
+
+mod config_schema;
+mod control;
+pub mod documents;
+mod generation;
+mod modules;
+mod plan;
+mod sinks;
+mod verify;
+
+pub use control::{Control, ControlOptions};
+pub use documents::{DocumentSet, Watch};
+pub use generation::Generation;
+pub use verify::Verified;

@@ -1,0 +1,113 @@
+//! From checked documents and verified guests to the plan the data path runs.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidegate_engine::Guest;
+use tidegate_matching::{Matcher, Names};
+use tidegate_pipeline::{
+    Plan, Tally,
+    plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
+};
+use tidegate_policy::spec::{self, Applies, Documents, FilterPolicy, Id, Mode, Route};
+
+use crate::sinks::Sinks;
+
+/// Policies of the namespace with this name are for the routes of all namespaces.
+const EVERYWHERE: &str = "system";
+
+/// Puts the plan together. `guests` has one entry a policy, in the order of the documents. Every sink is open.
+pub(crate) fn build(generation: Arc<str>, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> Plan {
+    let mut sources: HashMap<Arc<str>, SourcePlan> = HashMap::new();
+    for route in &documents.routes {
+        let plan = Arc::new(route_plan(route, documents, guests, sinks));
+        for source in documents.sources.iter().filter(|source| route.from.contains(&source.meta.id)) {
+            let id = source.meta.id.to_string().into();
+            let malformed = malformed(source.malformed);
+            let entry = sources.entry(id).or_insert_with(|| SourcePlan { malformed, routes: Vec::new() });
+            entry.routes.push(plan.clone());
+        }
+    }
+    Plan { generation, sources, tally: Arc::new(Tally::default()) }
+}
+
+/// The policies of a route, in the order they run: phase, then priority (higher first), then namespace/name.
+pub(crate) fn ordered<'a>(route: &Route, policies: &'a [FilterPolicy]) -> Vec<(usize, &'a FilterPolicy)> {
+    let mut wanted: Vec<_> = policies.iter().enumerate().filter(|(_, policy)| applies(policy, route)).collect();
+    wanted.sort_by(|(_, a), (_, b)| {
+        (a.phase, -i64::from(a.priority), &a.meta.id).cmp(&(b.phase, -i64::from(b.priority), &b.meta.id))
+    });
+    wanted
+}
+
+fn applies(policy: &FilterPolicy, route: &Route) -> bool {
+    if policy.mode == Mode::Disabled {
+        return false;
+    }
+    let (own, target) = (&policy.meta.id.namespace, &route.meta.id.namespace);
+    match &policy.applies {
+        Applies::Routes(routes) => routes.contains(&route.meta.id),
+        Applies::Selector(labels) => {
+            let labelled = labels.iter().all(|(key, value)| route.meta.labels.get(key) == Some(value));
+            labelled && (own == target || &**own == EVERYWHERE)
+        }
+    }
+}
+
+fn route_plan(route: &Route, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> RoutePlan {
+    let mut stages = Vec::new();
+    for (at, policy) in ordered(route, &documents.policies) {
+        let guest = &guests[at];
+        // A component that exports several interfaces is asked in their order: filter, transform, matcher.
+        for kind in guest.module().kinds() {
+            stages.push(Stage {
+                policy: guest.spec().policy.clone(),
+                matcher: Matcher::policy(&policy.matches),
+                body: Body::Wasm { guest: guest.clone(), kind: *kind },
+                failure: failure(policy.failure),
+            });
+        }
+    }
+    let targets = route.to.iter().filter_map(|target| {
+        Some(TargetPlan {
+            id: target.sink.to_string().into(),
+            sink: sinks.get(&target.sink.to_string())?.clone(),
+            when: Matcher::condition(target.when.as_ref()),
+            names: (!target.names.is_empty()).then(|| Names::new(&target.names)),
+        })
+    });
+    let dead_letter = |id: &Id| sinks.get(&id.to_string()).cloned();
+    RoutePlan {
+        id: route.meta.id.to_string().into(),
+        stages,
+        targets: targets.collect(),
+        unmatched: match route.unmatched {
+            spec::Unmatched::Drop => Unmatched::Drop,
+            spec::Unmatched::DeadLetter => Unmatched::DeadLetter,
+            spec::Unmatched::Reject => Unmatched::Reject,
+        },
+        dead_letter: route.dead_letter.as_ref().and_then(dead_letter),
+    }
+}
+
+fn malformed(rule: spec::Malformed) -> MalformedRule {
+    match rule {
+        spec::Malformed::DeadLetter => MalformedRule::DeadLetter,
+        spec::Malformed::Skip => MalformedRule::Skip,
+        spec::Malformed::Pause => MalformedRule::Pause,
+    }
+}
+
+fn failure(failure: spec::Failure) -> FailureRules {
+    let rule = |rule| match rule {
+        spec::FailureRule::Retry => FailureRule::Retry,
+        spec::FailureRule::DeadLetter => FailureRule::DeadLetter,
+        spec::FailureRule::Drop => FailureRule::Drop,
+        spec::FailureRule::Bypass => FailureRule::Bypass,
+        spec::FailureRule::Pause => FailureRule::Pause,
+    };
+    FailureRules {
+        on_trap: rule(failure.on_trap),
+        on_timeout: rule(failure.on_timeout),
+        on_reject: rule(failure.on_reject),
+    }
+}

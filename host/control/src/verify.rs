@@ -1,0 +1,231 @@
+//! Everything that can fail about a set of documents, before anything that runs is touched.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use tidegate_connector::Registry;
+use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, VerifyError};
+use tidegate_event::flat::Rights;
+use tidegate_pipeline::Plan;
+use tidegate_policy::{
+    ConfigProblem, ConnectorCheck, Diagnostic, Options, Report, Role,
+    spec::{self, Documents, FilterPolicy},
+};
+
+use crate::{
+    DocumentSet, config_schema, documents,
+    generation::{self, PolicyInfo},
+    modules::{self, ResolveError},
+    plan,
+    sinks::Sinks,
+};
+
+/// A set of documents that works: parsed, checked, resolved, compiled, configured and warmed up. Only this can go live.
+#[derive(Debug)]
+pub struct Verified {
+    pub(crate) documents: Documents,
+    pub(crate) policies: Vec<PolicyInfo>,
+    pub(crate) guests: Guests,
+    pub(crate) sinks: Sinks,
+    pub(crate) plan: Plan,
+}
+
+impl Verified {
+    /// The checked documents.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// The policies and what would run for them, in the order of the documents.
+    pub fn policies(&self) -> &[PolicyInfo] {
+        &self.policies
+    }
+
+    /// Hash of the resolved set.
+    pub fn generation(&self) -> &Arc<str> {
+        &self.plan.generation
+    }
+}
+
+/// Guests of a generation, by all that made them: unchanged policies keep their instances.
+pub(crate) type Guests = HashMap<String, Guest>;
+
+/// What verification works with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verifier<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) connectors: &'a Registry,
+    pub(crate) state_dir: &'a Path,
+    pub(crate) development: bool,
+    pub(crate) guests: &'a Guests,
+    pub(crate) sinks: &'a Sinks,
+}
+
+impl Verifier<'_> {
+    pub(crate) async fn verify(self, set: &DocumentSet) -> Result<Verified, Report> {
+        let connectors = Connectors(self.connectors);
+        let options = Options { development: self.development, connectors: &connectors };
+        let documents = tidegate_policy::check(&set.files, &options)?;
+        let mut mistakes = Vec::new();
+        let mut guests = Guests::new();
+        let mut list = Vec::new();
+        for policy in &documents.policies {
+            match self.guest(policy).await {
+                Ok((key, guest)) => {
+                    list.push(guest.clone());
+                    guests.insert(key, guest);
+                }
+                Err(diagnostics) => mistakes.extend(diagnostics),
+            }
+        }
+        let sinks = self.open_sinks(&documents, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(Report::new(mistakes));
+        }
+        let policies: Vec<PolicyInfo> = list.iter().map(info).collect();
+        let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
+        let id = generation::id(&documents.fingerprint_input(), &digests);
+        let plan = plan::build(id, &documents, &list, &sinks);
+        Ok(Verified { documents, policies, guests, sinks, plan })
+    }
+
+    fn open_sinks(self, documents: &Documents, mistakes: &mut Vec<Diagnostic>) -> Sinks {
+        let mut sinks = Sinks::default();
+        for document in &documents.sinks {
+            if let Err(errors) = sinks.open(document, self.sinks, self.connectors, self.state_dir) {
+                mistakes.extend(errors.into_iter().map(|error| {
+                    let pointer = format!("/spec/{}{}", document.connector.name, error.pointer);
+                    document.meta.places.diagnostic("C301", &pointer, error.problem, error.hint)
+                }));
+            }
+        }
+        sinks
+    }
+
+    /// Resolve, compile, check the config against the schema, verify.
+    async fn guest(self, policy: &FilterPolicy) -> Result<(String, Guest), Vec<Diagnostic>> {
+        let module = modules::resolve(self.engine, &policy.wasm, &documents::file_of(&policy.meta)).await;
+        let module = module.map_err(|error| vec![unresolved(policy, &error)])?;
+        let spec = guest_spec(policy);
+        let key = format!("{} {spec:?}", module.digest());
+        if let Some(guest) = self.guests.get(&key) {
+            return Ok((key, guest.clone()));
+        }
+        self.check_schema(policy, &module).await?;
+        let guest = Guest::verify(self.engine, &module, spec).await;
+        Ok((key, guest.map_err(|error| vec![refused(policy, &error)])?))
+    }
+
+    async fn check_schema(self, policy: &FilterPolicy, module: &Module) -> Result<(), Vec<Diagnostic>> {
+        let described = Guest::describe(self.engine, module).await;
+        let Info { config_schema, .. } = described.map_err(|error| vec![refused(policy, &error)])?;
+        let Some(schema) = config_schema else { return Ok(()) };
+        let at = |pointer: &str, message, hint| {
+            policy.meta.places.diagnostic("C206", &format!("/spec/wasm{pointer}"), message, hint)
+        };
+        match config_schema::check(&schema, &policy.wasm.config) {
+            Err(problem) => Err(vec![at("/module", problem, Some("this is a mistake in the module".into()))]),
+            Ok(misfits) if misfits.is_empty() => Ok(()),
+            Ok(misfits) => {
+                let hint = "`tidegate inspect` prints the module's config schema";
+                let diagnostic = |misfit: config_schema::Misfit| {
+                    let message = format!("the module does not take this config: {}", misfit.problem);
+                    at(&format!("/config{}", misfit.pointer), message, Some(hint.into()))
+                };
+                Err(misfits.into_iter().map(diagnostic).collect())
+            }
+        }
+    }
+}
+
+fn info(guest: &Guest) -> PolicyInfo {
+    PolicyInfo {
+        policy: guest.spec().policy.clone(),
+        module: guest.info().name.clone(),
+        version: guest.info().version.clone(),
+        digest: guest.module().digest().to_owned(),
+    }
+}
+
+fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
+    let wasm = &policy.wasm;
+    let capabilities: BTreeSet<Capability> = wasm
+        .capabilities
+        .iter()
+        .map(|&granted| match granted {
+            spec::Capability::Log => Capability::Log,
+            spec::Capability::Metrics => Capability::Metrics,
+            spec::Capability::State => Capability::State,
+            spec::Capability::Wasi => Capability::Wasi,
+        })
+        .collect();
+    GuestSpec {
+        policy: policy.meta.id.to_string().into(),
+        config: wasm.config.to_string(),
+        capabilities,
+        limits: Limits {
+            timeout: policy.limits.timeout,
+            memory: policy.limits.memory,
+            max_event_bytes: policy.limits.max_event_bytes,
+        },
+        rights: Rights {
+            attributes: wasm.may_write.attributes.clone(),
+            data: wasm.may_write.data,
+            emit: wasm.may_emit,
+            event_bytes: policy.limits.max_event_bytes,
+        },
+        isolation: match wasm.isolation {
+            spec::Isolation::Worker => Isolation::Worker,
+            spec::Isolation::Batch => Isolation::Batch,
+        },
+    }
+}
+
+/// The codes of what is refused here; each is explained where `validate` explains its own.
+fn unresolved(policy: &FilterPolicy, error: &ResolveError) -> Diagnostic {
+    let (code, pointer, hint) = match error {
+        ResolveError::Read { .. } => ("C201", "/spec/wasm/module", "paths are relative to the document".to_owned()),
+        ResolveError::Outside { .. } => ("C202", "/spec/wasm/module", "put the module beside or below it".to_owned()),
+        ResolveError::TooLarge { .. } => ("C203", "/spec/wasm/module", "strip it, or split it".to_owned()),
+        ResolveError::Digest { found } => {
+            ("C204", "/spec/wasm/digest", format!("if this is the module you want, write `digest: {found}`"))
+        }
+        ResolveError::Load(_) => ("C205", "/spec/wasm/module", "`tidegate inspect` shows what the file is".to_owned()),
+    };
+    policy.meta.places.diagnostic(code, pointer, error.to_string(), Some(hint))
+}
+
+fn refused(policy: &FilterPolicy, error: &VerifyError) -> Diagnostic {
+    let (pointer, hint) = place_of(error);
+    policy.meta.places.diagnostic("C207", pointer, error.to_string(), hint.map(str::to_owned))
+}
+
+fn place_of(_error: &VerifyError) -> (&'static str, Option<&'static str>) {
+    ("/spec/wasm/module", None)
+}
+
+/// Lets connectors answer for their part of a document.
+struct Connectors<'a>(&'a Registry);
+
+impl ConnectorCheck for Connectors<'_> {
+    fn names(&self) -> Vec<String> {
+        self.0.names().map(str::to_owned).collect()
+    }
+
+    fn check(&self, connector: &str, role: Role, config: &serde_json::Value) -> Vec<ConfigProblem> {
+        let Some(connector) = self.0.get(connector) else { return Vec::new() };
+        let checked = match role {
+            Role::Source => connector.check_source(config),
+            Role::Sink => connector.check_sink(config),
+        };
+        let problem = |error: tidegate_connector::ConfigError| ConfigProblem {
+            pointer: error.pointer,
+            problem: error.problem,
+            hint: error.hint,
+        };
+        checked.err().unwrap_or_default().into_iter().map(problem).collect()
+    }
+}

@@ -1,0 +1,234 @@
+//! From what a route decided to what is sent: targets, dead letters, and the counts of both.
+
+use std::sync::Arc;
+
+use tidegate_connector::{Malformed, Receipt, Sink};
+use tidegate_event::Event;
+
+use crate::{
+    Plan,
+    deadletter::{self, Cause},
+    flow::{Fate, Flow},
+    plan::{MalformedRule, RoutePlan, SourcePlan, Unmatched},
+    tally::{RouteTally, bump},
+};
+
+/// Part of a batch on its way to one sink.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) receipt: Receipt,
+    pub(crate) route: Arc<RoutePlan>,
+    pub(crate) to: Destination,
+    /// By position in what was sent: the original row it stems from.
+    pub(crate) origins: Vec<u32>,
+}
+
+/// Where a part of a batch goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Destination {
+    /// `namespace/name` of the sink.
+    Target(Arc<str>),
+    /// With (who is to blame, cause) of each event, for the counts.
+    DeadLetter(Vec<(Arc<str>, Arc<str>)>),
+}
+
+/// Events for one sink that are not sent yet.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    sink: Sink,
+    route: Arc<RoutePlan>,
+    to: Destination,
+    events: Vec<Event>,
+    origins: Vec<u32>,
+}
+
+impl Parcel {
+    /// Waits until the sink has room: this is how a full sink slows its source down.
+    pub(crate) async fn send(self) -> Sending {
+        let receipt = self.sink.send(self.events).await;
+        Sending { receipt, route: self.route, to: self.to, origins: self.origins }
+    }
+}
+
+/// What is to be dead-lettered on one route, as it is collected.
+#[derive(Debug, Default)]
+pub(crate) struct DeadLetters {
+    events: Vec<Event>,
+    origins: Vec<u32>,
+    causes: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl DeadLetters {
+    pub(crate) fn push(&mut self, origin: u32, original: &Event, by: &Arc<str>, cause: Cause<'_>) {
+        self.events.push(deadletter::event(original, cause));
+        self.origins.push(origin);
+        self.causes.push((by.clone(), cause.cause.into()));
+    }
+
+    /// Nothing where nothing was collected.
+    pub(crate) fn parcel(mut self, route: &Arc<RoutePlan>, sink: &Sink) -> Option<Parcel> {
+        if self.events.is_empty() {
+            return None;
+        }
+        // Stages find their failures one after another; dead letters rest in input order.
+        let mut order: Vec<usize> = (0..self.events.len()).collect();
+        order.sort_by_key(|&at| self.origins[at]);
+        let events = order.iter().map(|&at| self.events[at].clone()).collect();
+        let causes = order.iter().map(|&at| self.causes[at].clone()).collect();
+        self.origins.sort_unstable();
+        let (route, sink) = (route.clone(), sink.clone());
+        Some(Parcel { sink, route, to: Destination::DeadLetter(causes), events, origins: self.origins })
+    }
+}
+
+/// What one route makes of a batch, up to the row that is held: parcels in order of targets, and its counts.
+pub(crate) fn route(
+    plan: &Plan,
+    route: &Arc<RoutePlan>,
+    flow: &Flow<'_>,
+    original: &[Event],
+    limit: u32,
+) -> (Vec<Parcel>, RouteTally) {
+    let mut tally = RouteTally { received: u64::from(limit), ..RouteTally::default() };
+    let mut dead = DeadLetters::default();
+    tally.transformed = flow.transformed.iter().filter(|&&origin| origin < limit).count() as u64;
+    settle_fates(plan, route, flow, original, limit, &mut tally, &mut dead);
+    let mut parcels = targets(plan, route, flow, original, limit, &mut tally, &mut dead);
+    if let Some(sink) = &route.dead_letter {
+        parcels.extend(dead.parcel(route, sink));
+    }
+    (parcels, tally)
+}
+
+fn targets(
+    plan: &Plan,
+    route: &Arc<RoutePlan>,
+    flow: &Flow<'_>,
+    original: &[Event],
+    limit: u32,
+    tally: &mut RouteTally,
+    dead: &mut DeadLetters,
+) -> Vec<Parcel> {
+    let mut wanted: Vec<(Vec<Event>, Vec<u32>)> = route.targets.iter().map(|_| Default::default()).collect();
+    for outgoing in flow.outgoing().filter(|outgoing| outgoing.origin < limit) {
+        let mut matched = false;
+        for (target, (events, origins)) in route.targets.iter().zip(&mut wanted) {
+            let named = target.names.as_ref().is_none_or(|names| outgoing.names.iter().any(|name| names.fits(name)));
+            if named && target.when.holds(outgoing.event) {
+                matched = true;
+                events.push(outgoing.event.clone());
+                origins.push(outgoing.origin);
+            }
+        }
+        if !matched {
+            match (route.unmatched, &route.dead_letter) {
+                (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
+                    let by = &route.id;
+                    let reason = "no target of the route wants it";
+                    let cause = cause(plan, route, "unmatched", reason, by, "");
+                    dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
+                }
+                (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => tally.unmatched += 1,
+            }
+        }
+    }
+    let parcels = route.targets.iter().zip(wanted).filter(|(_, (events, _))| !events.is_empty());
+    parcels
+        .map(|(target, (events, origins))| Parcel {
+            sink: target.sink.clone(),
+            route: route.clone(),
+            to: Destination::Target(target.id.clone()),
+            events,
+            origins,
+        })
+        .collect()
+}
+
+fn settle_fates(
+    plan: &Plan,
+    route: &Arc<RoutePlan>,
+    flow: &Flow<'_>,
+    original: &[Event],
+    limit: u32,
+    tally: &mut RouteTally,
+    dead: &mut DeadLetters,
+) {
+    let none: Arc<str> = "".into();
+    // Most drops of a batch share policy and reason: count runs of them.
+    let mut run: Option<(usize, Arc<str>, u64)> = None;
+    for (origin, fate) in flow.fates.iter().filter(|(origin, _)| *origin < limit) {
+        match fate {
+            Fate::Dropped { stage, reason } => {
+                let reason = reason.as_ref().unwrap_or(&none);
+                match &mut run {
+                    Some((at, why, count)) if *at == *stage && why == reason => *count += 1,
+                    _ => {
+                        count_drops(route, run.take(), tally);
+                        run = Some((*stage, reason.clone(), 1));
+                    }
+                }
+            }
+            Fate::DroppedByFailure { stage, cause } => {
+                bump(&mut tally.dropped_by_failure, &route.stages[*stage].policy, &(*cause).into(), 1);
+            }
+            Fate::Bypassed { stage, cause } => {
+                bump(&mut tally.bypassed, &route.stages[*stage].policy, &(*cause).into(), 1);
+            }
+            Fate::DeadLetter { stage, cause: word, reason } => {
+                let stage = &route.stages[*stage];
+                let cause = cause(plan, route, word, reason, &stage.policy, stage.digest());
+                dead.push(*origin, &original[*origin as usize], &stage.policy, cause);
+            }
+        }
+    }
+    count_drops(route, run, tally);
+}
+
+fn count_drops(route: &RoutePlan, run: Option<(usize, Arc<str>, u64)>, tally: &mut RouteTally) {
+    if let Some((stage, reason, count)) = run {
+        bump(&mut tally.dropped, &route.stages[stage].policy, &reason, count);
+    }
+}
+
+/// What becomes of malformed messages: the route they are counted on, and the parcel where they go to a dead letter.
+pub(crate) fn malformed(
+    plan: &Plan,
+    source: &SourcePlan,
+    source_id: &str,
+    messages: &[Malformed],
+    limit: u32,
+) -> Option<(Option<Parcel>, Arc<str>, u64)> {
+    // Those right before the held row come again together with it.
+    let settled: Vec<&Malformed> = messages.iter().filter(|message| message.before < limit as usize).collect();
+    let dead_letter = source.routes.iter().find_map(|route| Some((route, route.dead_letter.as_ref()?)));
+    let first = source.routes.first()?;
+    for message in &settled {
+        tracing::warn!(source = source_id, place = %message.place, "not an event: {}", message.problem);
+    }
+    let count = settled.len() as u64;
+    let Some((route, sink)) = dead_letter.filter(|_| source.malformed == MalformedRule::DeadLetter) else {
+        return Some((None, first.id.clone(), count));
+    };
+    let by: Arc<str> = source_id.into();
+    let mut letters = DeadLetters::default();
+    for message in settled {
+        let cause = cause(plan, route, "malformed", &message.problem, source_id, "");
+        if let Some(event) = deadletter::malformed(message, source_id, cause) {
+            letters.events.push(event);
+            letters.origins.push(u32::try_from(message.before).unwrap_or(u32::MAX));
+            letters.causes.push((by.clone(), "malformed".into()));
+        }
+    }
+    Some((letters.parcel(route, sink), route.id.clone(), count))
+}
+
+pub(crate) fn cause<'a>(
+    plan: &'a Plan,
+    route: &'a RoutePlan,
+    cause: &'a str,
+    reason: &'a str,
+    by: &'a str,
+    digest: &'a str,
+) -> Cause<'a> {
+    Cause { cause, reason, by, digest, route: &route.id, generation: &plan.generation }
+}

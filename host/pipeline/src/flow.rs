@@ -1,0 +1,364 @@
+//! One batch on one route: match, filter, transform, name. Decides; sends nothing and retries nothing.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidegate_engine::{Decision, Fault, FaultCause, Guest, Kind, Worker};
+use tidegate_event::{
+    Event,
+    flat::{FlatBatch, Needs},
+};
+
+use crate::plan::{Body, FailureRule, RoutePlan, Stage};
+
+/// What a lane keeps between batches: instances and buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Workbench {
+    /// One worker a guest, whatever the number of routes that use it.
+    workers: HashMap<usize, Worker>,
+    batch: FlatBatch,
+    /// What `batch` was assembled from, so that the next stage with the same needs can use it again.
+    assembled: Option<Assembled>,
+    flows: u64,
+}
+
+#[derive(Debug, PartialEq)]
+struct Assembled {
+    flow: u64,
+    version: u32,
+    needs: Needs,
+    now_ms: u64,
+    rows: Vec<u32>,
+}
+
+impl Workbench {
+    /// Lets go of workers whose guest is not among those that are used now.
+    pub(crate) fn retain(&mut self, used: impl Fn(usize) -> bool) {
+        self.workers.retain(|id, _| used(*id));
+    }
+
+    fn worker(&mut self, guest: &Guest) -> (&mut Worker, &FlatBatch) {
+        let worker = self.workers.entry(guest.id()).or_insert_with(|| Worker::new(guest));
+        (worker, &self.batch)
+    }
+
+    fn assemble(&mut self, flow: &Flow<'_>, rows: &[u32], needs: Needs) {
+        if let Some(last) = &mut self.assembled
+            && (last.flow, last.version, last.needs, last.now_ms) == (flow.id, flow.version, needs, flow.now_ms)
+        {
+            if last.rows == rows {
+                return;
+            }
+            // Values of rows that are gone stay where they are: cheap while attributes only, or while few are gone.
+            if (!needs.data || rows.len() * 2 > last.rows.len()) && subset(rows, &last.rows) {
+                let mut wanted = rows.iter().copied().peekable();
+                let before = std::mem::replace(&mut last.rows, rows.to_vec());
+                self.batch.retain(|row| wanted.next_if_eq(&before[row]).is_some());
+                return;
+            }
+        }
+        self.batch.assemble(flow.events(), rows, needs, flow.now_ms);
+        let rows = rows.to_vec();
+        self.assembled = Some(Assembled { flow: flow.id, version: flow.version, needs, now_ms: flow.now_ms, rows });
+    }
+}
+
+/// Whether ascending `rows` all occur in ascending `among`.
+fn subset(rows: &[u32], among: &[u32]) -> bool {
+    let mut rest = among.iter();
+    rows.iter().all(|row| rest.any(|other| other == row))
+}
+
+/// How far one batch got on one route.
+#[derive(Debug)]
+pub(crate) struct Flow<'a> {
+    id: u64,
+    now_ms: u64,
+    original: &'a [Event],
+    /// Once a transform has changed something: the events and the original row of each.
+    changed: Option<(Vec<Event>, Vec<u32>)>,
+    version: u32,
+    /// Rows of `events()` that still go on, ascending.
+    live: Vec<u32>,
+    /// What matchers named, by row; empty as long as none did.
+    names: Vec<Vec<Arc<str>>>,
+    /// Events that do not go on, in no particular order.
+    pub(crate) fates: Vec<(u32, Fate)>,
+    /// Original rows of outputs that a transform made.
+    pub(crate) transformed: Vec<u32>,
+    /// The first row from which on nothing may go on, and why.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// Why an event does not go on (or, for `Bypassed`, went on all the same). `stage` is the position of the policy.
+#[derive(Clone, Debug)]
+pub(crate) enum Fate {
+    Dropped { stage: usize, reason: Option<Arc<str>> },
+    DroppedByFailure { stage: usize, cause: &'static str },
+    DeadLetter { stage: usize, cause: &'static str, reason: Arc<str> },
+    Bypassed { stage: usize, cause: &'static str },
+}
+
+/// Nothing from `row` on may go on for now.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    pub(crate) row: u32,
+    pub(crate) why: HoldWhy,
+    /// Who holds it, and what it said.
+    pub(crate) by: Arc<str>,
+    pub(crate) reason: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldWhy {
+    /// Try again, with backoff.
+    Retry,
+    /// Wait for other documents.
+    Pause,
+}
+
+impl Hold {
+    /// The earlier of two holds; a pause is stronger than a retry at the same row.
+    pub(crate) fn earlier(a: Option<Hold>, b: Option<Hold>) -> Option<Hold> {
+        match (a, b) {
+            (Some(a), Some(b)) if (b.row, b.why == HoldWhy::Retry) < (a.row, a.why == HoldWhy::Retry) => Some(b),
+            (Some(a), _) => Some(a),
+            (None, b) => b,
+        }
+    }
+}
+
+/// An event that came through, on its way to targets.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'f> {
+    pub(crate) origin: u32,
+    pub(crate) event: &'f Event,
+    pub(crate) names: &'f [Arc<str>],
+}
+
+impl<'a> Flow<'a> {
+    pub(crate) fn new(original: &'a [Event], now_ms: u64, bench: &mut Workbench) -> Flow<'a> {
+        bench.flows += 1;
+        let rows = u32::try_from(original.len()).unwrap_or(u32::MAX);
+        Flow {
+            id: bench.flows,
+            now_ms,
+            original,
+            changed: None,
+            version: 0,
+            live: (0..rows).collect(),
+            names: Vec::new(),
+            fates: Vec::new(),
+            transformed: Vec::new(),
+            hold: None,
+        }
+    }
+
+    /// Runs every stage of the route, in order; a stage sees only what earlier ones kept.
+    pub(crate) async fn run(&mut self, route: &RoutePlan, bench: &mut Workbench) {
+        for (position, stage) in route.stages.iter().enumerate() {
+            if self.live.is_empty() {
+                break;
+            }
+            self.stage(position, stage, bench).await;
+        }
+    }
+
+    /// What came through, in input order, then output order.
+    pub(crate) fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        let events = self.events();
+        self.live.iter().map(move |&row| Outgoing {
+            origin: self.origin(row),
+            event: &events[row as usize],
+            names: self.names.get(row as usize).map_or(&[], Vec::as_slice),
+        })
+    }
+
+    fn events(&self) -> &[Event] {
+        self.changed.as_ref().map_or(self.original, |(events, _)| events)
+    }
+
+    fn origin(&self, row: u32) -> u32 {
+        self.changed.as_ref().map_or(row, |(_, origins)| origins[row as usize])
+    }
+
+    async fn stage(&mut self, position: usize, stage: &Stage, bench: &mut Workbench) {
+        let rows = self.wanted(stage);
+        if rows.is_empty() {
+            return;
+        }
+        match &stage.body {
+            Body::Native(decide) => {
+                let decisions = rows.iter().map(|&row| decide(&self.events()[row as usize])).collect();
+                self.keep(position, stage, &rows, decisions);
+            }
+            Body::Wasm { guest, kind } => {
+                bench.assemble(self, &rows, guest.needs());
+                let (worker, batch) = bench.worker(guest);
+                match kind {
+                    Kind::Filter => {
+                        let decisions = worker.evaluate(batch).await;
+                        self.keep(position, stage, &rows, decisions);
+                    }
+                    Kind::Matcher => {
+                        let assigned = worker.assign(batch).await;
+                        self.name(&rows, &assigned.names, &assigned.pairs);
+                        self.keep(position, stage, &rows, assigned.decisions);
+                    }
+                    Kind::Transform => {
+                        let applied = worker.apply(batch, self.events(), &rows).await;
+                        self.transform(position, stage, &rows, applied.decisions, applied.outputs);
+                    }
+                }
+            }
+        }
+    }
+
+    fn wanted(&self, stage: &Stage) -> Vec<u32> {
+        if stage.matcher.is_all() {
+            return self.live.clone();
+        }
+        let events = self.events();
+        self.live.iter().copied().filter(|&row| stage.matcher.holds(&events[row as usize])).collect()
+    }
+
+    /// Takes out of `live` the rows that were not kept. `rows` is a subsequence of `live`.
+    fn keep(&mut self, position: usize, stage: &Stage, rows: &[u32], decisions: Vec<Decision>) {
+        let live = std::mem::take(&mut self.live);
+        let mut decided = rows.iter().copied().zip(decisions).peekable();
+        let mut kept = Vec::with_capacity(live.len());
+        for row in live {
+            let goes_on = match decided.next_if(|(decided, _)| *decided == row) {
+                None | Some((_, Decision::Keep)) => true,
+                Some((_, decision)) => self.goes_on(position, stage, row, decision),
+            };
+            if goes_on {
+                kept.push(row);
+            }
+        }
+        self.live = kept;
+    }
+
+    fn name(&mut self, rows: &[u32], names: &[Arc<str>], pairs: &[(u32, u32)]) {
+        let len = self.events().len();
+        self.names.resize(len, Vec::new());
+        for &(row, name) in pairs {
+            self.names[rows[row as usize] as usize].push(names[name as usize].clone());
+        }
+    }
+
+    /// Puts the outputs in the place of the rows they stem from. `outputs` refer to positions in `rows`, ascending.
+    fn transform(
+        &mut self,
+        position: usize,
+        stage: &Stage,
+        rows: &[u32],
+        decisions: Vec<Decision>,
+        outputs: Vec<(u32, Event)>,
+    ) {
+        let mut decided = rows.iter().copied().zip(decisions).enumerate().peekable();
+        let mut outputs = outputs.into_iter().peekable();
+        let live = std::mem::take(&mut self.live);
+        let mut events = Vec::with_capacity(live.len());
+        let mut origins = Vec::with_capacity(live.len());
+        let mut names = Vec::with_capacity(if self.names.is_empty() { 0 } else { live.len() });
+        for row in live {
+            let origin = self.origin(row);
+            let named = self.names.get_mut(row as usize).map(std::mem::take);
+            match decided.next_if(|(_, (decided, _))| *decided == row) {
+                Some((at, (_, Decision::Keep))) => {
+                    while let Some((_, event)) = outputs.next_if(|(from, _)| *from as usize == at) {
+                        events.push(event);
+                        origins.push(origin);
+                        names.extend(named.clone());
+                        self.transformed.push(origin);
+                    }
+                }
+                Some((_, (_, decision))) if !self.goes_on(position, stage, row, decision.clone()) => {}
+                Some(_) | None => {
+                    events.push(self.events()[row as usize].clone());
+                    origins.push(origin);
+                    names.extend(named);
+                }
+            }
+        }
+        self.live = (0..u32::try_from(events.len()).unwrap_or(u32::MAX)).collect();
+        self.names = names;
+        self.changed = Some((events, origins));
+        self.version += 1;
+    }
+
+    /// Whether the event goes on; notes its fate otherwise.
+    fn goes_on(&mut self, stage: usize, plan: &Stage, row: u32, decision: Decision) -> bool {
+        let origin = self.origin(row);
+        match decision {
+            Decision::Keep => true,
+            Decision::Drop(reason) => {
+                self.fates.push((origin, Fate::Dropped { stage, reason }));
+                false
+            }
+            Decision::Reject(reason) => {
+                let reason = reason.unwrap_or_else(|| "".into());
+                self.failed(stage, plan, origin, plan.failure.on_reject, "reject", reason)
+            }
+            Decision::Retry(reason) => {
+                self.hold_at(origin, HoldWhy::Retry, plan, reason.unwrap_or_else(|| "retry later".into()));
+                false
+            }
+            Decision::Fault(fault) => {
+                let rule = match fault.cause {
+                    FaultCause::Timeout => plan.failure.on_timeout,
+                    FaultCause::Trap
+                    | FaultCause::Memory
+                    | FaultCause::Error
+                    | FaultCause::Reply
+                    | FaultCause::TooLarge => plan.failure.on_trap,
+                };
+                self.failed(stage, plan, origin, rule, cause_word(&fault), fault.message.as_str().into())
+            }
+            Decision::Undecided => {
+                let reason = "it fails on so many events that looking for the guilty ones was given up".into();
+                self.hold_at(origin, HoldWhy::Retry, plan, reason);
+                false
+            }
+        }
+    }
+
+    fn failed(
+        &mut self,
+        stage: usize,
+        plan: &Stage,
+        origin: u32,
+        rule: FailureRule,
+        cause: &'static str,
+        reason: Arc<str>,
+    ) -> bool {
+        match rule {
+            FailureRule::Bypass => {
+                self.fates.push((origin, Fate::Bypassed { stage, cause }));
+                return true;
+            }
+            FailureRule::Drop => self.fates.push((origin, Fate::DroppedByFailure { stage, cause })),
+            FailureRule::DeadLetter => self.fates.push((origin, Fate::DeadLetter { stage, cause, reason })),
+            FailureRule::Retry => self.hold_at(origin, HoldWhy::Retry, plan, reason),
+            FailureRule::Pause => self.hold_at(origin, HoldWhy::Pause, plan, reason),
+        }
+        false
+    }
+
+    fn hold_at(&mut self, row: u32, why: HoldWhy, plan: &Stage, reason: Arc<str>) {
+        let hold = Hold { row, why, by: plan.policy.clone(), reason };
+        self.hold = Hold::earlier(self.hold.take(), Some(hold));
+    }
+}
+
+/// The word for a fault in dead letters, metrics and tables.
+fn cause_word(fault: &Fault) -> &'static str {
+    match fault.cause {
+        FaultCause::Trap => "trap",
+        FaultCause::Timeout => "timeout",
+        FaultCause::Memory => "memory limit",
+        FaultCause::Error => "error",
+        FaultCause::Reply => "invalid reply",
+        FaultCause::TooLarge => "too large",
+    }
+}

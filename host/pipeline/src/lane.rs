@@ -1,0 +1,352 @@
+//! One lane: takes deliveries, has them decided, sends, and settles in input order.
+//!
+//! One task, no hops: what pends here (a full sink, a held event) slows this lane and nothing else.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tidegate_connector::{Backoff, Delivery, Lane, Settled, SourceError};
+use tokio::sync::watch;
+
+use crate::{
+    Live, Plan,
+    dispatch::{self, Parcel},
+    flow::{Flow, Hold, HoldWhy, Workbench},
+    plan::{Body, MalformedRule, SourcePlan},
+    tally::RouteTally,
+    window::{InFlight, Progress, Window, WindowOptions},
+};
+
+/// What a lane is doing, for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaneState {
+    /// Taking what comes.
+    Running,
+    /// Held at an event that will be tried again; by whom, and why.
+    Held {
+        /// Policy or source (`namespace/name`).
+        by: Arc<str>,
+        /// What it said.
+        reason: Arc<str>,
+    },
+    /// Stopped in front of an event until the documents change; by whom, and why.
+    Paused {
+        /// Policy, sink or source (`namespace/name`).
+        by: Arc<str>,
+        /// What it said.
+        reason: Arc<str>,
+    },
+    /// Settled everything it will.
+    Ended,
+}
+
+/// State that can be looked at from outside.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<LaneState>,
+    in_flight: std::sync::atomic::AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Arc<Shared> {
+        Arc::new(Shared { state: Mutex::new(LaneState::Running), in_flight: 0.into() })
+    }
+
+    pub(crate) fn state(&self) -> LaneState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn set(&self, state: LaneState) -> bool {
+        let mut now = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = *now != state;
+        *now = state;
+        differs
+    }
+}
+
+/// Delays between tries of a held event.
+const RETRY: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+
+/// What runs one lane.
+pub(crate) struct LaneTask {
+    pub(crate) lane: Box<dyn Lane>,
+    pub(crate) context: Context,
+    /// True once the lane shall settle what it has and end.
+    pub(crate) drain: watch::Receiver<bool>,
+}
+
+/// Where a lane belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) source: Arc<str>,
+    /// As the connector calls the lane.
+    pub(crate) name: Arc<str>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) options: WindowOptions,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// How a lane goes on after a batch.
+enum Next {
+    /// Take more.
+    Take,
+    /// Settle what is in flight first, then take again from the held row.
+    Retry,
+    /// Settle what is in flight first, then wait for other documents.
+    Pause,
+    /// Settle what is in flight, then end.
+    End,
+}
+
+impl LaneTask {
+    /// Runs until the lane ends, or is drained and settled.
+    pub(crate) async fn run(self) {
+        let LaneTask { mut lane, context, mut drain } = self;
+        let mut bench = Workbench::default();
+        let mut window = Window::default();
+        // Only its name: a plan kept here would keep its sinks open.
+        let mut generation: Option<Arc<str>> = None;
+        let mut next = Next::Take;
+        let mut tries = 0;
+        let mut failures = 0;
+        let mut changed = context.live.subscribe();
+        loop {
+            context.shared.in_flight.store(window.events(), std::sync::atomic::Ordering::Relaxed);
+            let draining = *drain.borrow();
+            if window.is_empty() {
+                match next {
+                    _ if draining => break,
+                    Next::End => break,
+                    Next::Retry => next = Next::Take,
+                    Next::Pause => {
+                        tokio::select! {
+                            _ = changed.changed() => {}
+                            _ = drain.changed() => {}
+                        }
+                        context.shared.set(LaneState::Running);
+                        next = Next::Take;
+                        continue;
+                    }
+                    Next::Take => {}
+                }
+            }
+            let takes = matches!(next, Next::Take) && !draining && window.has_room(context.options);
+            tokio::select! {
+                biased;
+                progress = progress(&mut window), if !window.is_empty() => {
+                    if let Some(hold) = settle_front(&mut window, progress, &context.source).await {
+                        // What came after the stuck batch comes again behind it: their deliveries go unsettled.
+                        while window.pop().is_some() {}
+                        next = context.hold(&hold);
+                    }
+                }
+                delivery = lane.next(), if takes => match delivery {
+                    Ok(Some(delivery)) => {
+                        failures = 0;
+                        changed.mark_unchanged();
+                        let current = context.live.load();
+                        if generation.as_ref() != Some(&current.generation) {
+                            bench.retain(uses(&current, &context.source));
+                            generation = Some(current.generation.clone());
+                        }
+                        let hold = context.decide(&current, delivery, &mut bench, &mut window, &mut tries).await;
+                        next = match hold {
+                            Some(hold) => context.hold(&hold),
+                            None => {
+                                context.shared.set(LaneState::Running);
+                                Next::Take
+                            }
+                        };
+                    }
+                    Ok(None) => next = Next::End,
+                    Err(error) => {
+                        if matches!(error, SourceError::Permanent { .. }) {
+                            context.pause(&context.source, &error.to_string());
+                            next = Next::Pause;
+                        } else {
+                            failures += 1;
+                            context.trouble(&error, failures, &mut drain).await;
+                        }
+                    }
+                },
+                _ = drain.changed(), if !draining => {}
+            }
+        }
+        if let Err(error) = lane.close().await {
+            tracing::warn!(source = %context.source, lane = %context.name, "the position could not be stored, events will come again: {error}");
+        }
+        context.shared.set(LaneState::Ended);
+    }
+}
+
+impl Context {
+    /// Has one delivery decided by every route of its source and sends what came through.
+    async fn decide(
+        &self,
+        plan: &Arc<Plan>,
+        delivery: Delivery,
+        bench: &mut Workbench,
+        window: &mut Window,
+        tries: &mut u32,
+    ) -> Option<Hold> {
+        let Some(source) = plan.sources.get(&self.source) else {
+            drop(delivery);
+            let reason = "no route names it any more".into();
+            return Some(Hold { row: 0, why: HoldWhy::Pause, by: self.source.clone(), reason });
+        };
+        let Delivery { events, malformed, settlement } = delivery;
+        let now_ms = now_ms();
+        let mut flows = Vec::with_capacity(source.routes.len());
+        let mut hold = self.malformed_hold(source, &malformed);
+        for route in &source.routes {
+            let mut flow = Flow::new(&events, now_ms, bench);
+            flow.run(route, bench).await;
+            hold = Hold::earlier(hold, flow.hold.take());
+            flows.push((route, flow));
+        }
+        let limit = hold.as_ref().map_or(u32::MAX, |hold| hold.row);
+        let rows = u32::try_from(events.len()).unwrap_or(u32::MAX).min(limit);
+        let mut parcels: Vec<Parcel> = Vec::new();
+        let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
+        for (route, flow) in flows {
+            let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows);
+            parcels.extend(sends);
+            tallies.push((route.id.clone(), tally));
+        }
+        if !malformed.is_empty()
+            && let Some((parcel, route, count)) = dispatch::malformed(plan, source, &self.source, &malformed, limit)
+        {
+            parcels.extend(parcel);
+            if let Some((_, tally)) = tallies.iter_mut().find(|(id, _)| *id == route) {
+                tally.malformed += count;
+            }
+        }
+        let mut sendings = std::collections::VecDeque::with_capacity(parcels.len());
+        for parcel in parcels {
+            sendings.push_back(parcel.send().await);
+        }
+        *tries = match &hold {
+            Some(hold) if hold.row == 0 => tries.saturating_add(1),
+            Some(_) => 1,
+            None => 0,
+        };
+        let outcome = match &hold {
+            None => Settled::Ack,
+            Some(hold) => {
+                let delay = if hold.why == HoldWhy::Retry { RETRY.delay(*tries) } else { Duration::ZERO };
+                Settled::Nack { events: rows as usize, delay }
+            }
+        };
+        let bytes = events.iter().map(tidegate_event::Event::size).sum();
+        window.push(InFlight { plan: plan.clone(), originals: events, bytes, settlement, outcome, sendings, tallies });
+        hold
+    }
+
+    fn malformed_hold(&self, source: &SourcePlan, malformed: &[tidegate_connector::Malformed]) -> Option<Hold> {
+        let message = malformed.first().filter(|_| source.malformed == MalformedRule::Pause)?;
+        Some(Hold {
+            row: u32::try_from(message.before).unwrap_or(u32::MAX),
+            why: HoldWhy::Pause,
+            by: self.source.clone(),
+            reason: format!("{}: {}", message.place, message.problem).into(),
+        })
+    }
+
+    fn hold(&self, hold: &Hold) -> Next {
+        match hold.why {
+            HoldWhy::Pause => {
+                self.pause(&hold.by, &hold.reason);
+                Next::Pause
+            }
+            HoldWhy::Retry => {
+                let state = LaneState::Held { by: hold.by.clone(), reason: hold.reason.clone() };
+                if self.shared.set(state) {
+                    tracing::warn!(
+                        source = %self.source, lane = %self.name, by = %hold.by,
+                        "held, trying again: {}", hold.reason
+                    );
+                }
+                Next::Retry
+            }
+        }
+    }
+
+    fn pause(&self, by: &Arc<str>, reason: &str) {
+        if self.shared.set(LaneState::Paused { by: by.clone(), reason: reason.into() }) {
+            tracing::error!(
+                source = %self.source, lane = %self.name, by = %by,
+                "paused until the documents change: {reason}"
+            );
+        }
+    }
+
+    async fn trouble(&self, error: &SourceError, failures: u32, drain: &mut watch::Receiver<bool>) {
+        let state = LaneState::Held { by: self.source.clone(), reason: error.to_string().into() };
+        if self.shared.set(state) {
+            tracing::warn!(source = %self.source, lane = %self.name, "trying again: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETRY.delay(failures)) => {}
+            _ = drain.changed() => {}
+        }
+    }
+}
+
+/// Waits for the oldest batch. Cancel-safe.
+async fn progress(window: &mut Window) -> Progress {
+    match window.front() {
+        Some(batch) => batch.progress().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes the oldest batch one step on. A hold means: it is settled as far as it could be, the rest comes again.
+async fn settle_front(window: &mut Window, progress: Progress, source: &Arc<str>) -> Option<Hold> {
+    if let Progress::DeadLetter(parcel) = progress {
+        let sending = parcel.send().await;
+        if let Some(batch) = window.front() {
+            batch.sendings.push_back(sending);
+        }
+        return None;
+    }
+    let mut batch = window.pop()?;
+    let mut hold = None;
+    if let Progress::Stuck { row, by, reason } = progress {
+        batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
+        // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
+        batch.tallies.clear();
+        hold = Some(Hold { row, why: HoldWhy::Pause, by, reason: reason.into() });
+    }
+    match batch.settle().await {
+        Ok(_) => hold,
+        Err(error) => {
+            let reason = format!("the position could not be stored: {error}").into();
+            Some(hold.unwrap_or(Hold { row: 0, why: HoldWhy::Retry, by: source.clone(), reason }))
+        }
+    }
+}
+
+/// Whether a guest is used by the source's routes in this plan.
+fn uses(plan: &Plan, source: &str) -> impl Fn(usize) -> bool + use<> {
+    let mut ids = HashSet::new();
+    for route in plan.sources.get(source).iter().flat_map(|source| &source.routes) {
+        for stage in &route.stages {
+            if let Body::Wasm { guest, .. } = &stage.body {
+                ids.insert(guest.id());
+            }
+        }
+    }
+    move |id| ids.contains(&id)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

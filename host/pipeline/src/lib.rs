@@ -1,0 +1,28 @@
+//! The data path: from a source's lanes through a plan's policies to its sinks, and back to settlement.
+//!
+//! ```text
+//!  Lane ─► Delivery ─► flow (match, filter, transform, route) ─► dispatch ─► Sink
+//!    ▲                                                              │
+//!    └───────────── window: settle in input order ◄── receipts ─────┘
+//! ```
+//!
+//! Everything of one batch happens in its lane's task, to completion; lanes run in parallel. A batch is decided by the one
+//! [`Plan`] that was live when it began. Nothing here knows a document, a file name or an admin API: `control` builds plans
+//! and swaps them through [`Live`].
+
+mod deadletter;
+mod dispatch;
+mod flow;
+mod lane;
+mod live;
+mod pipeline;
+pub mod plan;
+mod tally;
+mod window;
+
+pub use lane::LaneState;
+pub use live::Live;
+pub use pipeline::{LaneStatus, Pipeline};
+pub use plan::Plan;
+pub use tally::{RouteTally, Tally};
+pub use window::WindowOptions;

@@ -1,0 +1,40 @@
+//! The one value through which control reaches the data path.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::Plan;
+
+/// The plan that new batches are decided by. Reading is wait-free; swapping is one atomic store.
+#[derive(Debug)]
+pub struct Live {
+    plan: ArcSwap<Plan>,
+    changed: watch::Sender<u64>,
+}
+
+impl Live {
+    /// Starts with this plan.
+    pub fn new(plan: Plan) -> Arc<Live> {
+        Arc::new(Live { plan: ArcSwap::from_pointee(plan), changed: watch::Sender::new(0) })
+    }
+
+    /// The plan for one batch: hold it for the whole batch and no longer.
+    pub fn load(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Lets the next batch of every lane be decided by `plan`; batches under way end under the one they began with.
+    /// Returns what was live before.
+    pub fn swap(&self, plan: Plan) -> Arc<Plan> {
+        let before = self.plan.swap(Arc::new(plan));
+        self.changed.send_modify(|count| *count += 1);
+        before
+    }
+
+    /// Wakes whoever waits for another plan: a lane that paused, say.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}

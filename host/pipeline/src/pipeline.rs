@@ -1,0 +1,206 @@
+//! The running data path: sources that are open, and their lanes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tidegate_connector::{Backoff, Source, SourceError};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    Live,
+    lane::{Context, LaneState, LaneTask, Shared},
+    window::WindowOptions,
+};
+
+/// Delays between tries to get a lane of a source that is in trouble.
+const REOPEN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+
+/// Sources that are open. Dropping it aborts the lanes: what is in flight will be delivered again.
+#[derive(Debug)]
+pub struct Pipeline {
+    live: Arc<Live>,
+    options: WindowOptions,
+    sources: BTreeMap<Arc<str>, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    drain: watch::Sender<bool>,
+    lanes: Arc<std::sync::Mutex<Vec<(String, Arc<Shared>)>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A lane, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// `namespace/name`.
+    pub source: Arc<str>,
+    /// As the connector calls it.
+    pub lane: String,
+    /// What it is doing.
+    pub state: LaneState,
+    /// Events taken and not yet settled.
+    pub in_flight: usize,
+}
+
+impl Pipeline {
+    /// Nothing is open yet.
+    pub fn new(live: Arc<Live>, options: WindowOptions) -> Pipeline {
+        Pipeline { live, options, sources: BTreeMap::new() }
+    }
+
+    /// The plan that lanes decide by.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Starts the lanes of a source. One of the same id must have been closed before.
+    pub fn open(&mut self, id: Arc<str>, source: Box<dyn Source>) {
+        let (drain, draining) = watch::channel(false);
+        let lanes = Arc::default();
+        let runner = SourceTask {
+            id: id.clone(),
+            source,
+            live: self.live.clone(),
+            options: self.options,
+            drain: draining,
+            lanes: Arc::clone(&lanes),
+        };
+        let task = tokio::spawn(runner.run());
+        self.sources.insert(id, Open { drain, lanes, task });
+    }
+
+    /// Whether the source is open.
+    pub fn is_open(&self, id: &str) -> bool {
+        self.sources.contains_key(id)
+    }
+
+    /// Sources that are open.
+    pub fn open_sources(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.sources.keys()
+    }
+
+    /// Settles what the source's lanes have in flight, stores their positions, and closes it. Waits for a full sink without
+    /// end: bound it. Dropping the future aborts the lanes.
+    pub async fn close(&mut self, id: &str) {
+        if let Some(open) = self.sources.remove(id) {
+            finish(open).await;
+        }
+    }
+
+    /// [`close`](Self::close) for all sources at once.
+    pub async fn drain(&mut self) {
+        let mut closing = JoinSet::new();
+        for (_, open) in std::mem::take(&mut self.sources) {
+            open.drain.send_replace(true);
+            closing.spawn(finish(open));
+        }
+        while closing.join_next().await.is_some() {}
+    }
+
+    /// Waits until every lane of every source has ended by itself (files without `follow`). Cancel-safe.
+    pub async fn ended(&mut self) {
+        for open in self.sources.values_mut() {
+            // A task that was aborted or panicked has ended as well; its panic was reported by the hook.
+            if !open.task.is_finished() {
+                let _ = (&mut open.task).await;
+            }
+        }
+    }
+
+    /// Every lane there is, by source.
+    pub fn status(&self) -> Vec<LaneStatus> {
+        let mut all = Vec::new();
+        for (source, open) in &self.sources {
+            let lanes = open.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            all.extend(lanes.iter().map(|(lane, shared)| LaneStatus {
+                source: source.clone(),
+                lane: lane.clone(),
+                state: shared.state(),
+                in_flight: shared.in_flight(),
+            }));
+        }
+        all
+    }
+}
+
+async fn finish(mut open: Open) {
+    open.drain.send_replace(true);
+    let _ = (&mut open.task).await;
+}
+
+/// Hands the lanes of one source to tasks of their own.
+struct SourceTask {
+    id: Arc<str>,
+    source: Box<dyn Source>,
+    live: Arc<Live>,
+    options: WindowOptions,
+    drain: watch::Receiver<bool>,
+    lanes: Arc<std::sync::Mutex<Vec<(String, Arc<Shared>)>>>,
+}
+
+impl SourceTask {
+    async fn run(mut self) {
+        let mut running = JoinSet::new();
+        let mut failures = 0;
+        let mut more = true;
+        loop {
+            let draining = *self.drain.borrow();
+            if running.is_empty() && (draining || !more) {
+                break;
+            }
+            tokio::select! {
+                lane = self.source.lane(), if more && !draining => match lane {
+                    Ok(Some(lane)) => {
+                        failures = 0;
+                        let shared = Shared::new();
+                        self.list(lane.name().to_owned(), shared.clone());
+                        let context = Context {
+                            source: self.id.clone(),
+                            name: lane.name().into(),
+                            live: self.live.clone(),
+                            options: self.options,
+                            shared,
+                        };
+                        running.spawn(LaneTask { lane, context, drain: self.drain.clone() }.run());
+                    }
+                    Ok(None) => more = false,
+                    Err(error @ SourceError::Transient { .. }) => {
+                        if failures == 0 {
+                            tracing::warn!(source = %self.id, "trying again: {error}");
+                        }
+                        failures += 1;
+                        tokio::select! {
+                            () = tokio::time::sleep(REOPEN.delay(failures)) => {}
+                            _ = self.drain.changed() => {}
+                        }
+                    }
+                    Err(error @ SourceError::Permanent { .. }) => {
+                        tracing::error!(source = %self.id, "given up: {error}");
+                        more = false;
+                    }
+                },
+                Some(ended) = running.join_next() => {
+                    if let Err(error) = ended && error.is_panic() {
+                        tracing::error!(source = %self.id, "a lane panicked: its events will come again when the source is opened anew");
+                    }
+                }
+                _ = self.drain.changed(), if !draining => {}
+            }
+        }
+    }
+
+    fn list(&self, name: String, shared: Arc<Shared>) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lanes.retain(|(_, lane)| lane.state() != LaneState::Ended);
+        lanes.push((name, shared));
+    }
+}

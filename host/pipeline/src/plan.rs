@@ -1,0 +1,153 @@
+//! What a host does with events: the checked, compiled, verified form of its documents. Immutable.
+//!
+//! A plan can only hold [`Guest`]s, and a guest exists only once it was verified: what was not verified cannot go live.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use tidegate_connector::Sink;
+use tidegate_engine::{Decision, Guest, Kind};
+use tidegate_event::Event;
+use tidegate_matching::{Matcher, Names};
+
+use crate::tally::Tally;
+
+/// One generation of what runs.
+#[derive(Debug)]
+pub struct Plan {
+    /// The hash of the resolved documents: the same on every host and after a restart.
+    pub generation: Arc<str>,
+    /// By source (`namespace/name`). A source without routes drops nothing: its lanes are not opened.
+    pub sources: HashMap<Arc<str>, SourcePlan>,
+    /// What this generation has settled so far; outlives the plan in the history.
+    pub tally: Arc<Tally>,
+}
+
+/// What happens to the events of one source.
+#[derive(Debug)]
+pub struct SourcePlan {
+    /// What to do with messages that are no events.
+    pub malformed: MalformedRule,
+    /// Every route that names the source; each sees every event.
+    pub routes: Vec<Arc<RoutePlan>>,
+}
+
+/// What to do with a message that is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedRule {
+    /// To the dead letter of the first route that has one.
+    DeadLetter,
+    /// Counted, logged, and passed over.
+    Skip,
+    /// The lane stops in front of it until the documents change.
+    Pause,
+}
+
+/// One route: stages in order, then targets.
+#[derive(Debug)]
+pub struct RoutePlan {
+    /// `namespace/name`.
+    pub id: Arc<str>,
+    /// In the order of phase, priority, namespace/name.
+    pub stages: Vec<Stage>,
+    /// An event goes to each target that wants it.
+    pub targets: Vec<TargetPlan>,
+    /// What to do with an event no target wants.
+    pub unmatched: Unmatched,
+    /// Where events rest that could not be decided or delivered.
+    pub dead_letter: Option<Sink>,
+}
+
+/// One policy at work on one route.
+#[derive(Debug)]
+pub struct Stage {
+    /// `namespace/name` of the policy.
+    pub policy: Arc<str>,
+    /// Decided by the host before any Wasm.
+    pub matcher: Matcher,
+    /// What decides.
+    pub body: Body,
+    /// What happens to events it could not decide, or refused.
+    pub failure: FailureRules,
+}
+
+/// What decides in a stage.
+pub enum Body {
+    /// One interface of a verified component.
+    Wasm {
+        /// Shared by all lanes; each has its own worker.
+        guest: Guest,
+        /// The interface that is called.
+        kind: Kind,
+    },
+    /// A rule of the host itself.
+    Native(Arc<dyn Fn(&Event) -> Decision + Send + Sync>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Wasm { guest, kind } => f.debug_struct("Wasm").field("guest", guest).field("kind", kind).finish(),
+            Body::Native(_) => f.write_str("Native"),
+        }
+    }
+}
+
+impl Stage {
+    /// Digest of the module that decides; `native` where the host does.
+    pub fn digest(&self) -> &str {
+        match &self.body {
+            Body::Wasm { guest, .. } => guest.module().digest(),
+            Body::Native(_) => "native",
+        }
+    }
+}
+
+/// What happens to an event, per cause. Each is explicit: a stream has no 5xx to fall back on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureRules {
+    /// Trap, memory limit, error answered, invalid reply, event too large.
+    pub on_trap: FailureRule,
+    /// The guest's running time was used up.
+    pub on_timeout: FailureRule,
+    /// The guest answered `reject`.
+    pub on_reject: FailureRule,
+}
+
+/// The ways to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureRule {
+    /// Hold the lane and try again, with backoff.
+    Retry,
+    /// To the dead letter, with cause, policy, digest and generation.
+    DeadLetter,
+    /// Lose it, counted as such.
+    Drop,
+    /// Go on as if this policy were not there.
+    Bypass,
+    /// Hold the lane until the documents change.
+    Pause,
+}
+
+/// Where a route delivers to.
+#[derive(Debug)]
+pub struct TargetPlan {
+    /// `namespace/name` of the sink.
+    pub id: Arc<str>,
+    /// The queue to it.
+    pub sink: Sink,
+    /// Condition on the event.
+    pub when: Matcher,
+    /// Patterns over what matchers named; `None`: whatever the names.
+    pub names: Option<Names>,
+}
+
+/// What to do with an event no target of a route wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Counted.
+    Drop,
+    /// To the dead letter of the route.
+    DeadLetter,
+    /// Refused back to whoever sent it; where the source cannot answer, as a dead letter if there is one, else dropped.
+    Reject,
+}

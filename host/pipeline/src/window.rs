@@ -1,0 +1,178 @@
+//! What a lane has sent and not yet settled, in input order.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tidegate_connector::{Settled, Settlement, SourceError};
+use tidegate_event::Event;
+
+use crate::{
+    Plan,
+    dispatch::{DeadLetters, Destination, Parcel, Sending, cause},
+    plan::RoutePlan,
+    tally::{RouteTally, bump},
+};
+
+/// How much a lane may have in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowOptions {
+    /// Events, default 4096.
+    pub events: usize,
+    /// Bytes, default 64 MiB.
+    pub bytes: usize,
+}
+
+impl Default for WindowOptions {
+    fn default() -> Self {
+        WindowOptions { events: 4096, bytes: 64 << 20 }
+    }
+}
+
+/// Batches sent and not yet settled, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    batches: VecDeque<InFlight>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Window {
+    pub(crate) fn push(&mut self, batch: InFlight) {
+        self.events += batch.originals.len();
+        self.bytes += batch.bytes;
+        self.batches.push_back(batch);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<InFlight> {
+        let batch = self.batches.pop_front()?;
+        self.events -= batch.originals.len();
+        self.bytes -= batch.bytes;
+        Some(batch)
+    }
+
+    pub(crate) fn front(&mut self) -> Option<&mut InFlight> {
+        self.batches.front_mut()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(crate) fn events(&self) -> usize {
+        self.events
+    }
+
+    pub(crate) fn has_room(&self, options: WindowOptions) -> bool {
+        self.is_empty() || (self.events < options.events && self.bytes < options.bytes)
+    }
+}
+
+/// One batch between decision and settlement.
+pub(crate) struct InFlight {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) originals: Vec<Event>,
+    pub(crate) bytes: usize,
+    pub(crate) settlement: Box<dyn Settlement>,
+    pub(crate) outcome: Settled,
+    pub(crate) sendings: VecDeque<Sending>,
+    pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
+}
+
+impl std::fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InFlight").field("events", &self.originals.len()).field("outcome", &self.outcome).finish()
+    }
+}
+
+/// What waiting for a batch came to.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// All of it is durable: it can be settled.
+    Durable,
+    /// A sink refused some of it for good; `parcel` takes these to the dead letter. Send it, add it, wait on.
+    DeadLetter(Parcel),
+    /// It can be settled only up to this row: a sink is gone, or refused an event that has nowhere else to rest.
+    Stuck { row: u32, by: Arc<str>, reason: String },
+}
+
+impl InFlight {
+    /// Waits for the receipts, oldest first. Cancel-safe.
+    pub(crate) async fn progress(&mut self) -> Progress {
+        while let Some(sending) = self.sendings.front_mut() {
+            let sent = sending.receipt.wait().await;
+            let Some(sending) = self.sendings.pop_front() else { break };
+            let first = sending.origins.first().copied().unwrap_or(0);
+            if let Some(reason) = sent.closed {
+                return Progress::Stuck { row: first, by: destination(&sending), reason };
+            }
+            self.count(&sending, &sent.refused);
+            if sent.refused.is_empty() {
+                continue;
+            }
+            match self.refused(&sending, &sent.refused) {
+                Some(parcel) => return Progress::DeadLetter(parcel),
+                None => {
+                    let (at, reason) = &sent.refused[0];
+                    return Progress::Stuck {
+                        row: sending.origins[*at],
+                        by: destination(&sending),
+                        reason: reason.clone(),
+                    };
+                }
+            }
+        }
+        Progress::Durable
+    }
+
+    /// Ends the batch: counts first, so that what is acknowledged has been counted.
+    pub(crate) async fn settle(self) -> Result<Settled, SourceError> {
+        for (route, delta) in &self.tallies {
+            self.plan.tally.add(route, delta);
+        }
+        self.settlement.settle(self.outcome).await?;
+        Ok(self.outcome)
+    }
+
+    fn count(&mut self, sending: &Sending, refused: &[(usize, String)]) {
+        let tally = tally_of(&mut self.tallies, &sending.route);
+        match &sending.to {
+            Destination::Target(sink) => {
+                *tally.delivered.entry(sink.clone()).or_default() += (sending.origins.len() - refused.len()) as u64;
+            }
+            Destination::DeadLetter(causes) if refused.is_empty() => {
+                for (by, why) in causes {
+                    bump(&mut tally.dead_lettered, by, why, 1);
+                }
+            }
+            Destination::DeadLetter(_) => {}
+        }
+    }
+
+    /// Dead letters for what a target refused; `None` where they have nowhere to rest.
+    fn refused(&self, sending: &Sending, refused: &[(usize, String)]) -> Option<Parcel> {
+        let Destination::Target(by) = &sending.to else { return None };
+        let sink = sending.route.dead_letter.as_ref()?;
+        let mut letters = DeadLetters::default();
+        for (at, reason) in refused {
+            let origin = sending.origins[*at];
+            let why = cause(&self.plan, &sending.route, "undeliverable", reason, by, "");
+            letters.push(origin, self.originals.get(origin as usize)?, by, why);
+        }
+        letters.parcel(&sending.route, sink)
+    }
+}
+
+fn destination(sending: &Sending) -> Arc<str> {
+    match (&sending.to, &sending.route.dead_letter) {
+        (Destination::Target(sink), _) => sink.clone(),
+        (Destination::DeadLetter(_), Some(sink)) => sink.name().into(),
+        (Destination::DeadLetter(_), None) => "dead letter".into(),
+    }
+}
+
+fn tally_of<'a>(tallies: &'a mut Vec<(Arc<str>, RouteTally)>, route: &RoutePlan) -> &'a mut RouteTally {
+    let at = tallies.iter().position(|(id, _)| *id == route.id).unwrap_or_else(|| {
+        tallies.push((route.id.clone(), RouteTally::default()));
+        tallies.len() - 1
+    });
+    &mut tallies[at].1
+}
