@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_connector::Registry;
-use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, VerifyError};
+use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, VerifyError};
 use tidegate_event::flat::Rights;
 use tidegate_pipeline::Plan;
 use tidegate_policy::{
@@ -203,8 +203,25 @@ fn refused(policy: &FilterPolicy, error: &VerifyError) -> Diagnostic {
     policy.meta.places.diagnostic("C207", pointer, error.to_string(), hint.map(str::to_owned))
 }
 
-fn place_of(_error: &VerifyError) -> (&'static str, Option<&'static str>) {
-    ("/spec/wasm/module", None)
+/// What in the document is to blame, and what to do about it.
+fn place_of(error: &VerifyError) -> (&'static str, Option<&'static str>) {
+    match error {
+        VerifyError::NotGranted { .. } => (
+            "/spec/wasm/capabilities",
+            Some("grant it under `capabilities:` if the module may do this; `tidegate inspect` lists what it imports"),
+        ),
+        VerifyError::StateUnavailable => ("/spec/wasm/capabilities", None),
+        VerifyError::MemoryTooSmall { .. } => ("/spec/limits/memory", Some("raise `memory`, or lower `maxEventBytes`")),
+        VerifyError::TimeoutTooShort => ("/spec/limits/timeout", None),
+        VerifyError::ConfigRefused(_) => ("/spec/wasm/config", Some("these are the module's own words")),
+        VerifyError::Failed { stage: Stage::Configure, .. } => (
+            "/spec/wasm/config",
+            Some("the module must answer `configure` within its limits, with an error where it has one"),
+        ),
+        VerifyError::Failed { stage: _, .. } => ("/spec/wasm/module", Some("this is a mistake in the module")),
+        VerifyError::Contract { .. } => ("/spec/wasm/module", Some("build it against the contract this host serves")),
+        VerifyError::Busy { .. } => ("/spec/wasm/module", Some("try again, or raise the host's limit of instances")),
+    }
 }
 
 /// Lets connectors answer for their part of a document.

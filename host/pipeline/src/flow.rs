@@ -36,6 +36,11 @@ impl Workbench {
         self.workers.retain(|id, _| used(*id));
     }
 
+    /// For when there is nothing to do: gives back instances that have grown.
+    pub(crate) fn idle(&mut self) {
+        self.workers.values_mut().for_each(Worker::shrink);
+    }
+
     fn worker(&mut self, guest: &Guest) -> (&mut Worker, &FlatBatch) {
         let worker = self.workers.entry(guest.id()).or_insert_with(|| Worker::new(guest));
         (worker, &self.batch)

@@ -74,6 +74,9 @@ impl Shared {
 /// Delays between tries of a held event.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
 
+/// A lane without work for this long gives back what its guests have taken on.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// What runs one lane.
 pub(crate) struct LaneTask {
     pub(crate) lane: Box<dyn Lane>,
@@ -116,6 +119,7 @@ impl LaneTask {
         let mut next = Next::Take;
         let mut tries = 0;
         let mut failures = 0;
+        let mut worked = false;
         let mut changed = context.live.subscribe();
         loop {
             context.shared.in_flight.store(window.events(), std::sync::atomic::Ordering::Relaxed);
@@ -150,6 +154,7 @@ impl LaneTask {
                 delivery = lane.next(), if takes => match delivery {
                     Ok(Some(delivery)) => {
                         failures = 0;
+                        worked = true;
                         changed.mark_unchanged();
                         let current = context.live.load();
                         if generation.as_ref() != Some(&current.generation) {
@@ -177,6 +182,10 @@ impl LaneTask {
                     }
                 },
                 _ = drain.changed(), if !draining => {}
+                () = tokio::time::sleep(IDLE), if worked && window.is_empty() => {
+                    bench.idle();
+                    worked = false;
+                }
             }
         }
         if let Err(error) = lane.close().await {

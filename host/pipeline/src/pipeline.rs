@@ -1,6 +1,10 @@
 //! The running data path: sources that are open, and their lanes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tidegate_connector::{Backoff, Source, SourceError};
 use tokio::{
@@ -28,9 +32,12 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Open {
     drain: watch::Sender<bool>,
-    lanes: Arc<std::sync::Mutex<Vec<(String, Arc<Shared>)>>>,
+    lanes: Listed,
     task: JoinHandle<()>,
 }
+
+/// Lanes by the connector's name for them; shared between a source's task and who looks at it.
+type Listed = Arc<Mutex<Vec<(String, Arc<Shared>)>>>;
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -120,7 +127,7 @@ impl Pipeline {
     pub fn status(&self) -> Vec<LaneStatus> {
         let mut all = Vec::new();
         for (source, open) in &self.sources {
-            let lanes = open.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let lanes = open.lanes.lock().unwrap_or_else(PoisonError::into_inner);
             all.extend(lanes.iter().map(|(lane, shared)| LaneStatus {
                 source: source.clone(),
                 lane: lane.clone(),
@@ -144,7 +151,7 @@ struct SourceTask {
     live: Arc<Live>,
     options: WindowOptions,
     drain: watch::Receiver<bool>,
-    lanes: Arc<std::sync::Mutex<Vec<(String, Arc<Shared>)>>>,
+    lanes: Listed,
 }
 
 impl SourceTask {
@@ -199,7 +206,7 @@ impl SourceTask {
     }
 
     fn list(&self, name: String, shared: Arc<Shared>) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|(_, lane)| lane.state() != LaneState::Ended);
         lanes.push((name, shared));
     }
