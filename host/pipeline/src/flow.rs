@@ -33,7 +33,9 @@ struct Assembled {
 impl Workbench {
     /// Lets go of workers whose guest is not among those that are used now.
     pub(crate) fn retain(&mut self, used: impl Fn(usize) -> bool) {
-        self.workers.retain(|id, _| used(*id));
+        for (_, mut worker) in self.workers.extract_if(|id, _| !used(*id)) {
+            worker.discard(); // off the lane: dropping a large memory takes milliseconds
+        }
     }
 
     /// For when there is nothing to do: gives back instances that have grown.
