@@ -221,7 +221,7 @@ fn structure() {
 
 #[test]
 fn only_full_validation_reads_the_grammar_of_data() {
-    for data in ["{\"a\":}", "{1:2}", "[1,]", "[tru]", "{\"a\":\"\\x\"}", "{\"a\":[}]}", "{\"a\" 1}"] {
+    for data in ["{\"a\":}", "{1:2}", "[1,]", "[tru]", "{\"a\":\"\\x\"}", "[{]]", "{\"a\" 1}"] {
         let text = with(&format!(r#","data":{data}"#));
         decode(&text, Validate::Envelope).expect(data);
         decode(&text, Validate::Full).expect_err(data);

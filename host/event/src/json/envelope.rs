@@ -336,24 +336,21 @@ impl Draft<'_> {
             };
             media::is_json(media_type)
         };
-        match value {
-            Found::String { inner, special } if !json => {
-                self.row[row::FLAGS] = flags_of(Form::Text);
-                let literal = &self.text[inner.clone()];
-                if special && literal.contains('\\') {
-                    let start = side.len();
-                    unescape(literal, inner.start, side)?;
-                    row::set_span(&mut self.row, row::DATA, start as u32 | SIDE, (side.len() - start) as u32);
-                } else {
-                    row::set_span(&mut self.row, row::DATA, (self.base + inner.start) as u32, inner.len() as u32);
-                }
+        if let (Found::String { inner, special }, false) = (&value, json) {
+            self.row[row::FLAGS] = flags_of(Form::Text);
+            let literal = &self.text[inner.clone()];
+            if *special && literal.contains('\\') {
+                let start = side.len();
+                unescape(literal, inner.start, side)?;
+                row::set_span(&mut self.row, row::DATA, start as u32 | SIDE, (side.len() - start) as u32);
+            } else {
+                row::set_span(&mut self.row, row::DATA, (self.base + inner.start) as u32, inner.len() as u32);
             }
-            value => {
-                let range = value.range();
-                self.row[row::FLAGS] = flags_of(Form::Json);
-                self.row[row::MARKS] = row::JSON_CHECKED;
-                row::set_span(&mut self.row, row::DATA, (self.base + range.start) as u32, range.len() as u32);
-            }
+        } else {
+            let range = value.range();
+            self.row[row::FLAGS] = flags_of(Form::Json);
+            self.row[row::MARKS] = row::JSON_CHECKED;
+            row::set_span(&mut self.row, row::DATA, (self.base + range.start) as u32, range.len() as u32);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ impl<'a> Rows<'a> {
         if width < ROW_WORDS {
             return Err(fault(ReplyProblem::RowWidth(row_words)));
         }
-        if index.len() % width != 0 {
+        if !index.len().is_multiple_of(width) {
             return Err(fault(ReplyProblem::IndexLength { len: index.len(), row_words }));
         }
         if bytes > row::BUFFER_MAX {
