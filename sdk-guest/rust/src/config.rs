@@ -1,25 +1,23 @@
 //! Configuration: JSON in, the author's type out.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 
 /// The configuration of a module that has none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoConfig;
 
-impl<'de> Deserialize<'de> for NoConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NoConfig, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        match value.as_object() {
-            Some(object) if object.is_empty() => Ok(NoConfig),
-            None if value.is_null() => Ok(NoConfig),
-            Some(_) | None => Err(serde::de::Error::custom("this module takes no configuration")),
-        }
-    }
+/// Reads the configuration of a module that has none: there is none, or an empty object.
+///
+/// By hand: a module without configuration then carries no JSON parser.
+pub fn no_config(config: &str) -> Result<NoConfig, String> {
+    let config = config.trim();
+    let inside = config.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let is_none = matches!(config, "" | "null") || inside.is_some_and(|inside| inside.trim().is_empty());
+    if is_none { Ok(NoConfig) } else { Err("this module takes no configuration".to_owned()) }
 }
 
-/// Reads what `configure` was given. No configuration is `{}` to a type that does not take `null`.
-pub(crate) fn parse<C: DeserializeOwned>(config: &str) -> Result<C, String> {
+/// Reads a configuration. No configuration is `{}` to a type that does not take `null`.
+pub fn parse_config<C: DeserializeOwned>(config: &str) -> Result<C, String> {
     let config = config.trim();
     if matches!(config, "" | "null") {
         return serde_json::from_str("null").or_else(|_| serde_json::from_str("{}")).map_err(|e| without_place(&e));
@@ -38,6 +36,8 @@ fn without_place(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -50,17 +50,19 @@ mod tests {
     #[test]
     fn no_configuration_is_an_empty_one() {
         for text in ["", "null", "{}", " {} "] {
-            assert_eq!(parse(text), Ok(Config { minimum: 0 }), "{text:?}");
-            assert!(parse::<NoConfig>(text).is_ok(), "{text:?}");
+            assert_eq!(parse_config(text), Ok(Config { minimum: 0 }), "{text:?}");
+            assert!(no_config(text).is_ok(), "{text:?}");
         }
-        assert_eq!(parse("null"), Ok(None::<Config>));
+        assert_eq!(parse_config("null"), Ok(None::<Config>));
     }
 
     #[test]
     fn a_wrong_configuration_says_what_is_wrong() {
-        let refused = |text| parse::<Config>(text).unwrap_err();
+        let refused = |text| parse_config::<Config>(text).unwrap_err();
         assert_eq!(refused(r#"{"minimun": 1}"#), "unknown field `minimun`, expected `minimum`");
         assert_eq!(refused(r#"{"minimum": "x"}"#), "invalid type: string \"x\", expected u32");
-        assert_eq!(parse::<NoConfig>(r#"{"a":1}"#).unwrap_err(), "this module takes no configuration");
+        for text in [r#"{"a":1}"#, "[]", "0", "{", "}"] {
+            assert_eq!(no_config(text).unwrap_err(), "this module takes no configuration", "{text:?}");
+        }
     }
 }

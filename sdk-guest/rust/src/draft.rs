@@ -108,6 +108,17 @@ impl Draft {
         self
     }
 
+    /// Sets the payload to these pieces, one after the other: to change a part of the data without copying it twice.
+    pub fn data_pieces<'p>(self, form: Form, pieces: impl IntoIterator<Item = &'p [u8]>) -> Draft {
+        with(|drafts| {
+            let start = drafts.bytes.len();
+            pieces.into_iter().for_each(|piece| drafts.bytes.extend_from_slice(piece));
+            drafts.set_span(self.row, field::DATA, start);
+            drafts.set_data_flags(self.row, Some(form));
+        });
+        self
+    }
+
     /// Sets the payload to text.
     pub fn data_text(self, text: &str) -> Draft {
         self.data(Form::Text, text.as_bytes())

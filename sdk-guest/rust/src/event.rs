@@ -121,13 +121,13 @@ impl<'a> Event<'a> {
     /// An extension attribute.
     #[inline]
     pub fn extension(&self, name: &str) -> Option<Value<'a>> {
-        self.entries(field::EXTENSIONS, Needs::EXTENSIONS).find(name).map(crate::value::Entry::value)
+        self.entries(field::EXTENSIONS, Needs::EXTENSIONS).named(name).map(crate::value::Entry::value)
     }
 
     /// An extension attribute in canonical string form, whatever its kind; absent if it is bytes.
     #[inline]
     pub fn extension_str(&self, name: &str) -> Option<&'a str> {
-        self.entries(field::EXTENSIONS, Needs::EXTENSIONS).find(name)?.text()
+        self.entries(field::EXTENSIONS, Needs::EXTENSIONS).named(name)?.text()
     }
 
     /// All extension attributes, in the order received.
@@ -160,7 +160,7 @@ impl<'a> Event<'a> {
     /// What the transport knows: `topic`, `key`, `partition`, `header.NAME`, …
     #[inline]
     pub fn context(&self, name: &str) -> Option<&'a str> {
-        self.entries(field::CONTEXT, Needs::CONTEXT).find(name)?.text()
+        self.entries(field::CONTEXT, Needs::CONTEXT).named(name)?.text()
     }
 
     /// Everything the transport knows.

@@ -23,7 +23,7 @@ impl<M: Module> lifecycle_export::Guest for Exported<M> {
         if M::LOG_PANICS {
             crate::log::log_panics();
         }
-        let config = crate::config::parse(&config)?;
+        let config = M::parse(&config)?;
         M::slot().with(|slot| slot.set(config)).map_err(|_| "this instance has been configured before".to_owned())?;
         Ok(M::NEEDS.into())
     }

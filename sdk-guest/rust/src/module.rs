@@ -5,10 +5,9 @@
 use std::cell::OnceCell;
 use std::thread::LocalKey;
 
-use serde::de::DeserializeOwned;
-
 use crate::batch::Batch;
 use crate::bindings::{events, matcher_export::Assignment, transform_export};
+pub use crate::config::{no_config, parse_config};
 use crate::draft;
 use crate::verdict::Answers;
 use crate::{Event, Names, Needs, Output, Verdict};
@@ -16,7 +15,7 @@ use crate::{Event, Names, Needs, Output, Verdict};
 /// What every module has.
 pub trait Module: 'static {
     /// What its configuration is read into.
-    type Config: DeserializeOwned + 'static;
+    type Config: 'static;
     /// Shown by `tidegate inspect`.
     const NAME: &'static str;
     /// Shown by `tidegate inspect`.
@@ -27,6 +26,8 @@ pub trait Module: 'static {
     const NEEDS: Needs;
     /// Whether a panic's message goes to the log, which the policy must grant.
     const LOG_PANICS: bool;
+    /// Reads its configuration. An error is what whoever deploys the policy is told.
+    fn parse(config: &str) -> Result<Self::Config, String>;
     /// Where the instance's configuration stays.
     fn slot() -> &'static LocalKey<OnceCell<Self::Config>>;
 }
@@ -93,3 +94,6 @@ pub(crate) fn assign<M: Matcher>(batch: &Batch, config: &M::Config) -> Result<As
     names.check_count()?;
     Ok(Assignment { outcomes: answers.into_outcomes(), names: names.names, pairs })
 }
+
+#[cfg(test)]
+mod tests;

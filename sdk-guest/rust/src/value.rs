@@ -176,13 +176,8 @@ impl<'a> Iterator for Entries<'a> {
 
 impl<'a> Entries<'a> {
     #[inline]
-    pub(crate) fn find(self, name: &str) -> Option<Entry<'a>> {
-        for entry in self {
-            if same(entry.name, name.as_bytes()) {
-                return Some(entry);
-            }
-        }
-        None
+    pub(crate) fn named(mut self, name: &str) -> Option<Entry<'a>> {
+        self.find(|entry| same(entry.name, name.as_bytes()))
     }
 }
 

@@ -35,7 +35,10 @@ pub(crate) fn module(kind: Kind, options: &Options, function: &ItemFn) -> syn::R
 }
 
 fn module_impl(options: &Options, name: &syn::Ident, config: Option<&Type>) -> TokenStream {
-    let config = config.map_or_else(|| quote!(::tidegate_guest::NoConfig), |config| quote!(#config));
+    let (config, parse) = match config {
+        Some(config) => (quote!(#config), quote!(parse_config)),
+        None => (quote!(::tidegate_guest::NoConfig), quote!(no_config)),
+    };
     let shown = options.name.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |name| quote!(#name));
     let version = options.version.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |v| quote!(#v));
     let schema = options.config_schema.as_ref().map_or_else(
@@ -52,6 +55,10 @@ fn module_impl(options: &Options, name: &syn::Ident, config: Option<&Type>) -> T
             const CONFIG_SCHEMA: ::core::option::Option<&'static str> = #schema;
             const NEEDS: ::tidegate_guest::Needs = #needs;
             const LOG_PANICS: bool = #log_panics;
+
+            fn parse(config: &str) -> ::core::result::Result<Self::Config, ::std::string::String> {
+                ::tidegate_guest::module::#parse(config)
+            }
 
             fn slot() -> &'static ::std::thread::LocalKey<::core::cell::OnceCell<Self::Config>> {
                 ::std::thread_local! {

@@ -26,7 +26,7 @@ use crate::signature::Kind;
 /// Options, all of them optional:
 /// - `needs(attributes, extensions, data, context)`: what the module reads. The host leaves the rest out, which is cheaper;
 ///   reading it all the same fails. Default: attributes, extensions and data.
-/// - `name = "…"`, `version = "…"`: what `tidegate inspect` shows. Default: those of the package.
+/// - `name = "…"`, `version = "…"`: what `tidegate inspect` shows; constants of type `&str`. Default: those of the package.
 /// - `config_schema = "schema.json"`: a JSON Schema for the configuration, relative to the source file.
 /// - `log_panics`: a panic's message goes to the log. The component then asks for the capability `log`.
 #[proc_macro_attribute]

@@ -2,13 +2,15 @@
 
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitStr, Token, parenthesized};
+use syn::{Expr, Ident, LitStr, Token, parenthesized};
 
 /// All optional.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) name: Option<LitStr>,
-    pub(crate) version: Option<LitStr>,
+    /// A constant expression.
+    pub(crate) name: Option<Expr>,
+    /// A constant expression.
+    pub(crate) version: Option<Expr>,
     pub(crate) config_schema: Option<LitStr>,
     pub(crate) needs: Option<Vec<Ident>>,
     pub(crate) log_panics: bool,
@@ -31,9 +33,9 @@ impl Options {
     fn parse_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let key: Ident = input.parse()?;
         match key.to_string().as_str() {
-            "name" => self.name = Some(text(input)?),
-            "version" => self.version = Some(text(input)?),
-            "config_schema" => self.config_schema = Some(text(input)?),
+            "name" => self.name = Some(value(input)?),
+            "version" => self.version = Some(value(input)?),
+            "config_schema" => self.config_schema = Some(value(input)?),
             "needs" => self.needs = Some(parts(input)?),
             "log_panics" => self.log_panics = true,
             other => {
@@ -45,7 +47,7 @@ impl Options {
     }
 }
 
-fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
+fn value<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
     input.parse::<Token![=]>()?;
     input.parse()
 }

@@ -46,8 +46,10 @@ pub(crate) fn config_type(kind: Kind, function: &ItemFn) -> syn::Result<Option<T
         (Kind::Filter | Kind::Transform, [_, config]) | (Kind::Matcher, [_, config, _]) => config,
         (Kind::Filter | Kind::Transform | Kind::Matcher, _) => return Err(usage()),
     };
-    match config {
-        Type::Reference(reference) if reference.mutability.is_none() => Ok(Some((*reference.elem).clone())),
-        other => Err(syn::Error::new(other.span(), "the configuration is shared by all events: take it as `&Config`")),
+    if let Type::Reference(reference) = config
+        && reference.mutability.is_none()
+    {
+        return Ok(Some((*reference.elem).clone()));
     }
+    Err(syn::Error::new(config.span(), "the configuration is shared by all events: take it as `&Config`"))
 }

@@ -19,20 +19,20 @@ pub struct Transformed {
 
 /// What a filter says to each event. An error is `configure`'s, or says that the module's `needs` fall short.
 pub fn run_filter<F: Filter>(config: &str, events: &[Event<'_>]) -> Result<Vec<Verdict>, String> {
-    let config = crate::config::parse(config)?;
+    let config = F::parse(config)?;
     run::<F, _>(events, |event| F::evaluate(event, &config))
 }
 
 /// What a transform makes of each event. An error is `configure`'s, or says that the module's `needs` fall short.
 pub fn run_transform<T: Transform>(config: &str, events: &[Event<'_>]) -> Result<Vec<Transformed>, String> {
-    let config = crate::config::parse(config)?;
+    let config = T::parse(config)?;
     let results = run::<T, _>(events, |event| T::apply(event, &config))?;
     Ok(events.iter().zip(results).map(|(event, output)| outputs(event, output)).collect())
 }
 
 /// What a matcher says to each event, and the names. An error is `configure`'s, or says that the module's `needs` fall short.
 pub fn run_matcher<M: Matcher>(config: &str, events: &[Event<'_>]) -> Result<Vec<(Verdict, Vec<String>)>, String> {
-    let config = crate::config::parse(config)?;
+    let config = M::parse(config)?;
     let mut names = Names::default();
     run::<M, _>(events, |event| {
         let verdict = M::assign(event, &config, &mut names);

@@ -1,4 +1,4 @@
-//! Makes `n` events of each, told apart by the extension `xpart`; their ids are the host's (`ID.0`, `ID.1`, …).
+//! Makes `n` events of each, told apart by the extension `xpart`; their ids are the host's (`ID.1`, `ID.2`, …).
 
 use serde::Deserialize;
 use tidegate_guest::{Event, Output, transform};
