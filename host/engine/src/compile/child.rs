@@ -1,0 +1,162 @@
+//! The child that compiles, seen from both sides.
+//!
+//! Protocol: `PROGRAM compile-module`, the component on stdin, machine code on stdout, what went wrong on stderr; exit
+//! code 0, or 1 for a component that does not compile. The child limits itself before it reads a byte, so that no
+//! unsafe code is needed between fork and exec; the parent limits the clock and the output.
+
+use std::{
+    io::{Read, Write},
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+
+use super::precompile;
+use crate::{engine::WASM_BYTES_MAX, error::LoadError, fault::cut};
+
+/// Processor time of one compilation. A Go module takes 0.9 s.
+const CPU_SECONDS: u64 = 5;
+
+/// Address space of the child.
+const ADDRESS_SPACE: u64 = 512 << 20;
+
+/// Time on the clock, for machines that have other things to do.
+const CLOCK: Duration = Duration::from_secs(60);
+
+/// Machine code of one component. CPython is about 100 MiB.
+const OUTPUT_MAX: u64 = 256 << 20;
+
+/// Bytes of stderr that are looked at.
+const STDERR_MAX: u64 = 16 << 10;
+
+/// Bytes of stderr that go into an error.
+const PROBLEM_MAX: usize = 2048;
+
+/// Exit code for a component that does not compile.
+const INVALID: u8 = 1;
+
+/// What the child process does: reads a component on stdin, writes the compiled form to stdout. Called by the binary's
+/// hidden `compile-module`, before it starts any thread.
+pub fn compile_child() -> ExitCode {
+    match limit_self().and_then(|()| serve()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(LoadError::Invalid { problem })) => fail(INVALID, &problem),
+        Ok(Err(error)) => fail(INVALID + 1, &error.to_string()),
+        Err(error) => fail(INVALID + 1, &error.to_string()),
+    }
+}
+
+fn fail(code: u8, problem: &str) -> ExitCode {
+    // Nobody is there to hear that stderr is closed.
+    let _ = std::io::stderr().write_all(problem.as_bytes());
+    ExitCode::from(code)
+}
+
+fn limit_self() -> std::io::Result<()> {
+    let limit = |resource, amount: u64, grace: u64| {
+        setrlimit(resource, Rlimit { current: Some(amount), maximum: Some(amount + grace) })
+    };
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    limit(Resource::Cpu, CPU_SECONDS, 1)?;
+    limit(Resource::As, ADDRESS_SPACE, 0)?;
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Fsize, 0, 0)?;
+    Ok(())
+}
+
+fn serve() -> std::io::Result<Result<(), LoadError>> {
+    let mut wasm = Vec::new();
+    std::io::stdin().lock().take(WASM_BYTES_MAX as u64 + 1).read_to_end(&mut wasm)?;
+    match precompile(&wasm) {
+        Ok(compiled) => {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(&compiled)?;
+            stdout.flush()?;
+            Ok(Ok(()))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// The parent's side: blocks until the child is done or killed.
+pub(super) fn run(program: &Path, wasm: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    let mut child = Command::new(program)
+        .arg("compile-module")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| LoadError::compiler(format_args!("cannot start {}: {e}", program.display())))?;
+    let result = converse(&mut child, wasm);
+    // After success it has exited; in every other case it must not live on.
+    let _ = child.kill();
+    let _ = child.wait();
+    result
+}
+
+fn converse(child: &mut Child, wasm: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    let deadline = Instant::now() + CLOCK;
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(LoadError::compiler("the child has no pipes"));
+    };
+    // A child that dies early breaks this pipe; its exit status says more than that.
+    thread::spawn(move || drop(stdin.write_all(&wasm)));
+    let output = read_aside(stdout, OUTPUT_MAX);
+    let words = read_aside(stderr, STDERR_MAX);
+    let too_slow = || LoadError::CompileLimit { limit: format!("{} s on the clock", CLOCK.as_secs()) };
+    let output = output.recv_timeout(CLOCK).map_err(|_| too_slow())?;
+    if output.len() as u64 > OUTPUT_MAX {
+        return Err(LoadError::CompileLimit { limit: format!("{} MiB of machine code", OUTPUT_MAX >> 20) });
+    }
+    let status = wait(child, deadline)?.ok_or_else(too_slow)?;
+    if status.success() {
+        return Ok(output);
+    }
+    let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+    Err(failure(status, &String::from_utf8_lossy(&words)))
+}
+
+/// Reads to the end, or one byte past the limit, on a thread of its own: the child may write to either pipe first.
+fn read_aside(pipe: impl Read + Send + 'static, max: u64) -> mpsc::Receiver<Vec<u8>> {
+    let (done, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.take(max + 1).read_to_end(&mut bytes);
+        let _ = done.send(bytes);
+    });
+    receiver
+}
+
+/// It has closed its output, so it is about to exit.
+fn wait(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>, LoadError> {
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().map_err(LoadError::compiler)? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    Ok(None)
+}
+
+fn failure(status: ExitStatus, stderr: &str) -> LoadError {
+    let words = cut(stderr.trim(), PROBLEM_MAX);
+    if status.code() == Some(i32::from(INVALID)) {
+        return LoadError::Invalid { problem: words.to_owned() };
+    }
+    match status.signal().and_then(Signal::from_named_raw) {
+        Some(Signal::XCPU | Signal::KILL) => {
+            LoadError::CompileLimit { limit: format!("{CPU_SECONDS} s of processor time") }
+        }
+        Some(Signal::ABORT) if words.contains("memory allocation") => {
+            LoadError::CompileLimit { limit: format!("{} MiB of memory", ADDRESS_SPACE >> 20) }
+        }
+        _ => LoadError::compiler(format_args!("{status}; {words}")),
+    }
+}

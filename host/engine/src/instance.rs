@@ -1,0 +1,255 @@
+//! One live instance of a guest: created, configured, called. An instance that failed once is never called again.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tidegate_event::flat::{FlatBatch, Needs};
+use wasmtime::{
+    PoolConcurrencyLimitError, Store,
+    component::{Func, Instance},
+};
+
+use crate::{
+    abi::{
+        ApplyResult, AssignResult, Assignment, Batch, ConfigureResult, EvaluateResult, InfoRecord, Outcomes, Output,
+    },
+    engine::Engine,
+    fault::{Fault, FaultCause},
+    imports::Shared,
+    limits::{Limits, SETUP_TIMEOUT},
+    module::{Kind, Module},
+    store::{self, Host},
+};
+
+/// Memory from which giving an instance back takes long enough to do it elsewhere.
+const REAP_BYTES: usize = 1 << 20;
+
+/// Wall-clock time for a guest that waits in WASI (a sleep costs it no running time), as a multiple of its timeout.
+const WAITING_TIMEOUTS: u32 = 10;
+
+/// An instance in its store. Dropping it gives its memory back on the spot; [`Live::retire`] does it elsewhere.
+pub(crate) struct Live {
+    store: Store<Host>,
+    instance: Instance,
+    engine: Engine,
+    functions: Deciding,
+    waits: bool,
+    /// Memory when it was configured.
+    settled: usize,
+}
+
+#[derive(Default)]
+struct Deciding {
+    filter: Option<Func>,
+    transform: Option<Func>,
+    matcher: Option<Func>,
+}
+
+/// Why there is no instance.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The guest's doing.
+    Fault(Fault),
+    /// All slots are taken.
+    Busy(String),
+}
+
+impl Live {
+    /// Instantiates, with the deadline on: start functions run here.
+    pub(crate) async fn start(
+        engine: &Engine,
+        module: &Module,
+        limits: &Limits,
+        shared: &Arc<Shared>,
+    ) -> Result<Live, StartError> {
+        let mut store = store::new(engine, limits, shared);
+        store::arm(&mut store, SETUP_TIMEOUT);
+        let waits = module.imports().contains(&crate::Capability::Wasi);
+        let started = {
+            let _running = engine.ticker().run();
+            bounded(waits, SETUP_TIMEOUT, module.pre().instantiate_async(&mut store)).await
+        };
+        match started {
+            Ok(instance) => {
+                let functions = Deciding::find(&mut store, instance, module);
+                Ok(Live { store, instance, engine: engine.clone(), functions, waits, settled: 0 })
+            }
+            Err(Failed::Late) => Err(StartError::Fault(timed_out(SETUP_TIMEOUT))),
+            Err(Failed::Error(error)) if error.is::<PoolConcurrencyLimitError>() => {
+                Err(StartError::Busy(error.to_string()))
+            }
+            Err(Failed::Error(error)) => {
+                engine.reaper().reap(store);
+                Err(StartError::Fault(fault(&error, SETUP_TIMEOUT)))
+            }
+        }
+    }
+
+    pub(crate) async fn describe(&mut self, module: &Module) -> Result<Result<InfoRecord, Fault>, wasmtime::Error> {
+        let describe =
+            self.instance.get_typed_func::<(), (InfoRecord,)>(&mut self.store, &module.functions().describe)?;
+        store::arm(&mut self.store, SETUP_TIMEOUT);
+        let _running = self.engine.ticker().run();
+        let called = bounded(self.waits, SETUP_TIMEOUT, describe.call_async(&mut self.store, ())).await;
+        Ok(called.map(|(info,)| info).map_err(|e| e.fault(SETUP_TIMEOUT)))
+    }
+
+    /// `Err`: wrong type. `Ok(Err)`: it failed. `Ok(Ok(Err))`: it refused, in its own words.
+    pub(crate) async fn configure(
+        &mut self,
+        module: &Module,
+        config: &str,
+    ) -> Result<Result<Result<Needs, String>, Fault>, wasmtime::Error> {
+        let index = &module.functions().configure;
+        let configure = self.instance.get_typed_func::<(&str,), ConfigureResult>(&mut self.store, index)?;
+        store::arm(&mut self.store, SETUP_TIMEOUT);
+        let called = {
+            let _running = self.engine.ticker().run();
+            bounded(self.waits, SETUP_TIMEOUT, configure.call_async(&mut self.store, (config,))).await
+        };
+        self.settled = self.memory();
+        Ok(match called {
+            Ok((answer,)) => {
+                self.commit();
+                Ok(answer.map(Needs::from))
+            }
+            Err(failed) => Err(failed.fault(SETUP_TIMEOUT)),
+        })
+    }
+
+    /// Whether the deciding functions have the types of the contract; to be asked once a module.
+    pub(crate) fn check_types(&self) -> Result<(), String> {
+        let Deciding { filter, transform, matcher } = &self.functions;
+        let wrong = |kind: Kind| move |e: wasmtime::Error| format!("`{kind}`: {e:#}");
+        if let Some(func) = filter {
+            func.typed::<(Batch<'_>,), EvaluateResult>(&self.store).map_err(wrong(Kind::Filter))?;
+        }
+        if let Some(func) = transform {
+            func.typed::<(Batch<'_>,), ApplyResult>(&self.store).map_err(wrong(Kind::Transform))?;
+        }
+        if let Some(func) = matcher {
+            func.typed::<(Batch<'_>,), AssignResult>(&self.store).map_err(wrong(Kind::Matcher))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn evaluate(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Outcomes, Fault> {
+        let func = self.functions.filter.ok_or_else(|| exports_no(Kind::Filter))?;
+        let typed = func.typed::<(Batch<'_>,), EvaluateResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
+        store::arm(&mut self.store, timeout);
+        let _running = self.engine.ticker().run();
+        let call = typed.call_async(&mut self.store, (Batch::from(batch),));
+        answer(bounded(self.waits, timeout, call).await, timeout)
+    }
+
+    pub(crate) async fn apply(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Output, Fault> {
+        let func = self.functions.transform.ok_or_else(|| exports_no(Kind::Transform))?;
+        let typed = func.typed::<(Batch<'_>,), ApplyResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
+        store::arm(&mut self.store, timeout);
+        let _running = self.engine.ticker().run();
+        let call = typed.call_async(&mut self.store, (Batch::from(batch),));
+        answer(bounded(self.waits, timeout, call).await, timeout)
+    }
+
+    pub(crate) async fn assign(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Assignment, Fault> {
+        let func = self.functions.matcher.ok_or_else(|| exports_no(Kind::Matcher))?;
+        let typed = func.typed::<(Batch<'_>,), AssignResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
+        store::arm(&mut self.store, timeout);
+        let _running = self.engine.ticker().run();
+        let call = typed.call_async(&mut self.store, (Batch::from(batch),));
+        answer(bounded(self.waits, timeout, call).await, timeout)
+    }
+
+    /// What the last call counted becomes visible.
+    pub(crate) fn commit(&mut self) {
+        let host = self.store.data_mut();
+        host.counted.commit(&host.shared.counters);
+    }
+
+    /// Slices of guest time that the last call took.
+    pub(crate) fn used(&self) -> u32 {
+        store::used(&self.store)
+    }
+
+    /// Linear memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().limiter.memory()
+    }
+
+    /// Linear memory it took on since it was configured.
+    pub(crate) fn grown(&self) -> usize {
+        self.memory().saturating_sub(self.settled)
+    }
+
+    /// Gives it back, off this thread where that takes long.
+    pub(crate) fn retire(self) {
+        if self.memory() > REAP_BYTES {
+            self.engine.reaper().reap(self.store);
+        }
+    }
+}
+
+impl Deciding {
+    fn find(store: &mut Store<Host>, instance: Instance, module: &Module) -> Deciding {
+        let mut find = |kind| {
+            let index = module.functions().deciding.get(&kind)?;
+            instance.get_func(&mut *store, index)
+        };
+        Deciding { filter: find(Kind::Filter), transform: find(Kind::Transform), matcher: find(Kind::Matcher) }
+    }
+}
+
+/// Why a call gave nothing.
+enum Failed {
+    Error(wasmtime::Error),
+    /// It waited too long in WASI.
+    Late,
+}
+
+impl Failed {
+    fn fault(&self, timeout: Duration) -> Fault {
+        match self {
+            Failed::Error(error) => fault(error, timeout),
+            Failed::Late => timed_out(timeout),
+        }
+    }
+}
+
+/// Pure guests end by their own deadline, and their calls are never dropped. A guest with WASI may wait without running:
+/// that is bounded by the clock, and its store is dropped whole afterwards.
+async fn bounded<T>(
+    waits: bool,
+    timeout: Duration,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, Failed> {
+    if !waits {
+        return call.await.map_err(Failed::Error);
+    }
+    match tokio::time::timeout(timeout * WAITING_TIMEOUTS, call).await {
+        Ok(done) => done.map_err(Failed::Error),
+        Err(_) => Err(Failed::Late),
+    }
+}
+
+fn answer<T>(called: Result<(Result<T, String>,), Failed>, timeout: Duration) -> Result<T, Fault> {
+    match called {
+        Ok((Ok(reply),)) => Ok(reply),
+        Ok((Err(words),)) => Err(Fault::new(FaultCause::Error, words)),
+        Err(failed) => Err(failed.fault(timeout)),
+    }
+}
+
+fn fault(error: &wasmtime::Error, timeout: Duration) -> Fault {
+    let mut fault = Fault::from_call(error);
+    if fault.cause == FaultCause::Timeout {
+        fault.message = format!("ran longer than {}ms, {}", timeout.as_millis(), fault.message);
+    }
+    fault
+}
+
+fn timed_out(timeout: Duration) -> Fault {
+    Fault::new(FaultCause::Timeout, format!("waited longer than {}ms", (timeout * WAITING_TIMEOUTS).as_millis()))
+}
+
+fn exports_no(kind: Kind) -> Fault {
+    Fault::new(FaultCause::Error, format!("the module exports no {kind}"))
+}

@@ -1,0 +1,207 @@
+//! Guests in text: components over the contract's ABI, small enough to be as hostile as a test needs.
+//!
+//! The core module of a guest has these helpers: `$alloc size`, `$row index row`, `$mark bytes index row` (the first byte
+//! of the event's id), `$codes rows` (that many zero codes), `$ok codes rows`, `$err ptr len`. Results are written at 1024.
+
+/// What a guest is made of. `Default` is one that keeps everything.
+pub(crate) struct Guest {
+    /// In the component, before the core module: imports, and canon lowers into `$host`.
+    pub(crate) component: String,
+    /// `(with …)` of the core instance.
+    pub(crate) with: String,
+    /// In the core module: its imports. Must come first there.
+    pub(crate) core_imports: String,
+    /// In the core module: memory.
+    pub(crate) memory: String,
+    /// In the core module: more functions, tables, data.
+    pub(crate) core: String,
+    pub(crate) configure: String,
+    pub(crate) evaluate: Option<String>,
+    pub(crate) apply: Option<String>,
+    pub(crate) assign: Option<String>,
+    pub(crate) version: String,
+    pub(crate) lifecycle: bool,
+}
+
+/// Parameters of the deciding functions.
+const BATCH: &str = "(param $now i64) (param $words i32) (param $bytes i32) (param $size i32) (param $index i32) (param $len i32) (result i32) (local $rows i32) (local $i i32) (local $codes i32) (local $p i32)";
+
+/// `configure` that accepts anything and needs everything.
+pub(crate) const ACCEPT: &str =
+    "(i32.store8 (i32.const 1024) (i32.const 0)) (i32.store8 (i32.const 1028) (i32.const 15)) (i32.const 1024)";
+
+/// `evaluate` that keeps everything.
+pub(crate) const KEEP: &str = "(call $ok (call $codes (local.get $rows)) (local.get $rows))";
+
+impl Default for Guest {
+    fn default() -> Guest {
+        Guest {
+            component: String::new(),
+            with: String::new(),
+            core_imports: String::new(),
+            memory: "(memory (export \"memory\") 2)".into(),
+            core: String::new(),
+            configure: ACCEPT.into(),
+            evaluate: None,
+            apply: None,
+            assign: None,
+            version: "0.1.0".into(),
+            lifecycle: true,
+        }
+    }
+}
+
+impl Guest {
+    pub(crate) fn filter(evaluate: &str) -> Guest {
+        Guest { evaluate: Some(evaluate.into()), ..Guest::default() }
+    }
+
+    pub(crate) fn transform(apply: &str) -> Guest {
+        Guest { apply: Some(apply.into()), ..Guest::default() }
+    }
+
+    pub(crate) fn matcher(assign: &str) -> Guest {
+        Guest { assign: Some(assign.into()), ..Guest::default() }
+    }
+
+    pub(crate) fn core(self, core: &str) -> Guest {
+        Guest { core: core.into(), ..self }
+    }
+
+    pub(crate) fn wasm(&self) -> Vec<u8> {
+        let text = self.text();
+        wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+    }
+
+    fn text(&self) -> String {
+        let Guest { component, with, core_imports, memory, core, configure, version, .. } = self;
+        let functions: String = [("evaluate", &self.evaluate), ("apply", &self.apply), ("assign", &self.assign)]
+            .into_iter()
+            .filter_map(|(name, body)| Some((name, body.as_ref()?)))
+            .map(|(name, body)| {
+                format!("(func (export \"{name}\") {BATCH} (call $reset) (local.set $rows (i32.div_u (local.get $len) (local.get $words))) {body})\n")
+            })
+            .collect();
+        let lifted = self.lifted();
+        format!(
+            r#"(component
+  (import "tidegate:guest/events@{version}" (instance $events
+    (type $b (record (field "now-ms" u64) (field "row-words" u32) (field "bytes" (list u8)) (field "index" (list u32))))
+    (export "batch" (type (eq $b)))
+    (type $o (record (field "codes" (list u32)) (field "reasons" (list string))))
+    (export "outcomes" (type (eq $o)))
+    (type $n (flags "attributes" "extensions" "data" "context"))
+    (export "needs" (type (eq $n)))))
+  (alias export $events "batch" (type $batch))
+  (alias export $events "outcomes" (type $outcomes))
+  (alias export $events "needs" (type $needs))
+  {component}
+  (core module $m
+    {core_imports}
+    {memory}
+    (global $heap (mut i32) (i32.const 65536))
+    (func $reset (global.set $heap (i32.const 65536)))
+    (func $alloc (param $size i32) (result i32) (local $at i32) (local $missing i32)
+      (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+      (global.set $heap (i32.add (local.get $at) (local.get $size)))
+      (local.set $missing (i32.sub (i32.shr_u (i32.add (global.get $heap) (i32.const 65535)) (i32.const 16)) (memory.size)))
+      (if (i32.gt_s (local.get $missing) (i32.const 0))
+        (then (if (i32.eq (memory.grow (local.get $missing)) (i32.const -1)) (then (unreachable)))))
+      (local.get $at))
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (call $alloc (local.get 3)))
+    (func $row (param $index i32) (param $row i32) (result i32)
+      (i32.add (local.get $index) (i32.mul (local.get $row) (i32.const 96))))
+    (func $mark (param $bytes i32) (param $index i32) (param $row i32) (result i32)
+      (i32.load8_u (i32.add (local.get $bytes) (i32.load offset=16 (call $row (local.get $index) (local.get $row))))))
+    (func $codes (param $rows i32) (result i32) (local $at i32)
+      (local.set $at (call $alloc (i32.mul (local.get $rows) (i32.const 4))))
+      (memory.fill (local.get $at) (i32.const 0) (i32.mul (local.get $rows) (i32.const 4)))
+      (local.get $at))
+    (func $ok (param $codes i32) (param $rows i32) (result i32)
+      (memory.fill (i32.const 1024) (i32.const 0) (i32.const 64))
+      (i32.store (i32.const 1028) (local.get $codes))
+      (i32.store (i32.const 1032) (local.get $rows))
+      (i32.const 1024))
+    (func $err (param $at i32) (param $len i32) (result i32)
+      (i32.store8 (i32.const 1024) (i32.const 1))
+      (i32.store (i32.const 1028) (local.get $at))
+      (i32.store (i32.const 1032) (local.get $len))
+      (i32.const 1024))
+    (data (i32.const 16) "wat-guest1.2.3")
+    (func (export "describe") (result i32)
+      (memory.fill (i32.const 1024) (i32.const 0) (i32.const 64))
+      (i32.store (i32.const 1024) (i32.const 16)) (i32.store (i32.const 1028) (i32.const 9))
+      (i32.store (i32.const 1032) (i32.const 25)) (i32.store (i32.const 1036) (i32.const 5))
+      (i32.const 1024))
+    (func (export "configure") (param $config i32) (param $config-len i32) (result i32) {configure})
+    {functions}
+    {core})
+  (core instance $i (instantiate $m {with}))
+  (type $info-record (record (field "name" string) (field "version" string) (field "config-schema" (option string))))
+  (export $info "info" (type $info-record))
+  (type $output-record (record (field "outcomes" $outcomes) (field "events" $batch)))
+  (export $output "output" (type $output-record))
+  (type $assignment-record (record (field "outcomes" $outcomes) (field "names" (list string)) (field "pairs" (list u32))))
+  (export $assignment "assignment" (type $assignment-record))
+  {lifted})"#
+        )
+    }
+
+    fn lifted(&self) -> String {
+        let version = &self.version;
+        let canon = "(memory $i \"memory\") (realloc (func $i \"cabi_realloc\"))";
+        let mut text = String::new();
+        for (name, interface, result, body) in [
+            ("evaluate", "filter", "$outcomes", &self.evaluate),
+            ("apply", "transform", "$output", &self.apply),
+            ("assign", "matcher", "$assignment", &self.assign),
+        ] {
+            if body.is_some() {
+                text += &format!(
+                    r#"(func ${name} (param "events" $batch) (result (result {result} (error string)))
+                         (canon lift (core func $i "{name}") {canon}))
+                       (instance ${interface} (export "{name}" (func ${name})))
+                       (export "tidegate:guest/{interface}@{version}" (instance ${interface}))
+                    "#
+                );
+            }
+        }
+        if self.lifecycle {
+            text += &format!(
+                r#"(func $describe (result $info) (canon lift (core func $i "describe") {canon}))
+                   (func $configure (param "config" string) (result (result $needs (error string)))
+                     (canon lift (core func $i "configure") {canon}))
+                   (instance $lifecycle (export "describe" (func $describe)) (export "configure" (func $configure)))
+                   (export "tidegate:guest/lifecycle@{version}" (instance $lifecycle))
+                "#
+            );
+        }
+        text
+    }
+}
+
+/// Runs `body` for each row, with `$i` the row and `$codes` the codes; then answers with the codes.
+pub(crate) fn each(body: &str) -> String {
+    format!(
+        r#"(local.set $codes (call $codes (local.get $rows)))
+        (block $done (loop $next
+          (br_if $done (i32.ge_u (local.get $i) (local.get $rows)))
+          {body}
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $next)))
+        (call $ok (local.get $codes) (local.get $rows))"#
+    )
+}
+
+/// Runs `body` for rows whose id begins with `mark`.
+pub(crate) fn marked(mark: char, body: &str) -> String {
+    let mark = mark as u32;
+    each(&format!(
+        "(if (i32.eq (call $mark (local.get $bytes) (local.get $index) (local.get $i)) (i32.const {mark})) (then {body}))"
+    ))
+}
+
+/// Writes the code of row `$i`.
+pub(crate) fn code(code: u32) -> String {
+    format!("(i32.store (i32.add (local.get $codes) (i32.mul (local.get $i) (i32.const 4))) (i32.const {code}))")
+}
