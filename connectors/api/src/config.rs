@@ -20,6 +20,8 @@ pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T, Vec<ConfigError>>
     // A configuration left empty (`file:`) has no members.
     let mut config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config.clone() };
     let mut errors = Vec::new();
+    // What was cut out to look for further mistakes: it is not missing.
+    let mut removed: Vec<String> = Vec::new();
     loop {
         let (error, pointer) = match serde_path_to_error::deserialize::<_, T>(&config) {
             Ok(parsed) if errors.is_empty() => return Ok(parsed),
@@ -29,17 +31,14 @@ pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T, Vec<ConfigError>>
                 (error.into_inner().to_string(), pointer)
             }
         };
-        let cut = remove(&mut config, &pointer);
-        // What was cut out to look for further mistakes is not missing.
-        let spurious = missing(&error).is_some_and(|name| {
-            errors.iter().any(|e: &ConfigError| e.pointer == format!("{pointer}/{}", escape(name)))
-        });
+        let spurious = missing(&error).is_some_and(|name| removed.contains(&format!("{pointer}/{}", escape(name))));
         if !spurious {
-            errors.push(explain(pointer, &error));
+            errors.push(explain(pointer.clone(), &error));
         }
-        if spurious || !cut || errors.len() >= ERRORS_MAX {
+        if errors.len() >= ERRORS_MAX || !remove(&mut config, &pointer) {
             return Err(errors);
         }
+        removed.push(pointer);
     }
 }
 

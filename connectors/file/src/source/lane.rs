@@ -206,12 +206,13 @@ impl Lane for FileLane {
                 Step::Again => tokio::task::consume_budget().await,
                 Step::End => return Ok(None),
                 Step::Wait => {
+                    // Before waiting, for this call may be dropped there.
+                    self.armed = false;
+                    self.waited = true;
                     tokio::select! {
                         () = self.watch.changed() => {}
                         () = self.ledger.wait_for_rewind() => {}
                     }
-                    self.armed = false;
-                    self.waited = true;
                 }
             }
         }

@@ -56,6 +56,8 @@ pub(super) enum Filled {
 #[derive(Debug)]
 pub(super) struct Reader {
     pool: Pool,
+    /// [`CHUNK_BYTES`], but in tests.
+    chunk_bytes: usize,
     line_bytes_max: usize,
     /// Whole lines; those before `split` are dealt with.
     chunk: Bytes,
@@ -76,6 +78,7 @@ impl Reader {
     pub(super) fn new(line_bytes_max: usize) -> Self {
         Self {
             pool: Pool::default(),
+            chunk_bytes: CHUNK_BYTES,
             line_bytes_max,
             chunk: Bytes::new(),
             chunk_offset: 0,
@@ -114,8 +117,8 @@ impl Reader {
     pub(super) fn fill(&mut self, file: &File) -> io::Result<Filled> {
         let held = self.partial.len();
         // A long line is met with buffers that double, so that it is copied a constant number of times.
-        let wanted =
-            if held * 2 <= CHUNK_BYTES { CHUNK_BYTES } else { (held * 2).min(self.line_bytes_max + CHUNK_BYTES) };
+        let doubled = (held * 2).min(self.line_bytes_max + self.chunk_bytes);
+        let wanted = doubled.max(self.chunk_bytes);
         let mut buffer = self.pool.take(wanted.max(held + 1));
         buffer[..held].copy_from_slice(&self.partial);
         let count = loop {
@@ -208,9 +211,10 @@ impl Reader {
             let offset = self.chunk_offset + next as u64;
             self.at = Position { offset, line: next_line(at.line), ..at };
             self.split = next;
-            if line.len() > self.line_bytes_max {
-                let head = Bytes::copy_from_slice(&text[line.start..line.end.min(line.start + MALFORMED_BYTES)]);
-                too_long.push(TooLong { before: ranges.len(), at, bytes: line.len() as u64, head });
+            // A carriage return counts: where a line is skipped nobody knows whether the one at hand is its last byte.
+            if end - start > self.line_bytes_max {
+                let head = Bytes::copy_from_slice(&text[start..end.min(start + MALFORMED_BYTES)]);
+                too_long.push(TooLong { before: ranges.len(), at, bytes: (end - start) as u64, head });
             } else if !line.is_empty() {
                 ranges.push(line);
                 behind.push(self.at);
@@ -280,3 +284,6 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,15 +198,29 @@ impl Tail {
         if id == present.id || (current.len() == 0 && self.at_end == AtEnd::Follow) {
             return Ok(Found::Nothing);
         }
-        let between = siblings::find(&self.path, present.id).map(|now| siblings::successors(&self.path, &now));
-        for path in between.unwrap_or_default().iter().take(AHEAD_MAX) {
-            let opened = open(path)?;
+        for opened in self.between(&present)? {
             self.push(opened);
         }
         let opened = open(&self.path)?;
         tracing::info!(path = self.shown, "the file was rotated or replaced; going on with the new one");
         self.push(opened);
         Ok(Found::Successors)
+    }
+
+    /// Files rotated after the present one, oldest first.
+    fn between(&self, present: &Opened) -> io::Result<Vec<(FileId, Arc<File>)>> {
+        let Some(now) = siblings::find(&self.path, present.id) else { return Ok(Vec::new()) };
+        let last_written = present.file.metadata()?.modified()?;
+        let mut between = Vec::new();
+        for path in siblings::successors(&self.path, &now).iter().take(AHEAD_MAX) {
+            let (id, file) = open(path)?;
+            // The order of names is a convention; that a successor was written later is a fact.
+            let later = file.metadata()?.modified()? >= last_written;
+            if later && self.files.iter().all(|known| known.id != id) {
+                between.push((id, file));
+            }
+        }
+        Ok(between)
     }
 
     fn push(&mut self, (id, file): (FileId, Arc<File>)) -> u32 {

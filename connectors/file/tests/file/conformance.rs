@@ -1,5 +1,4 @@
 //! The file connector passes the kit: reading to the end, following, writing, writing with rotation.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
