@@ -36,6 +36,8 @@ fn without_place(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use serde::Deserialize;
 
     use super::*;

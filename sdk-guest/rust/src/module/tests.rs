@@ -1,5 +1,7 @@
 //! The loops over flat batches, as the host lays them out.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use super::*;
 use crate::batch::{ROW_WORDS, field, flag, inherit, word};
 use crate::bindings::events::Batch as Flat;
