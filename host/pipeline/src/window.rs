@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidegate_connector::{Settled, Settlement, SourceError};
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Settled, Settlement, SourceError};
 use tidegate_event::Event;
 
 use crate::{
@@ -12,7 +12,8 @@ use crate::{
     tally::{RouteTally, bump},
 };
 
-/// How much a lane may have in flight.
+/// How much a lane may have in flight. A batch is taken only if there is room for the largest one that a lane delivers; where
+/// nothing is in flight one is always taken.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowOptions {
     /// Events, default 4096.
@@ -61,8 +62,10 @@ impl Window {
         self.events
     }
 
+    /// Whether another batch fits, whatever its size: the window is a promise (duplicates after a crash are no more).
     pub(crate) fn has_room(&self, options: WindowOptions) -> bool {
-        self.is_empty() || (self.events < options.events && self.bytes < options.bytes)
+        let fits = self.events + LANE_BATCH_EVENTS <= options.events && self.bytes + LANE_BATCH_BYTES <= options.bytes;
+        self.is_empty() || fits
     }
 }
 
@@ -102,7 +105,7 @@ impl InFlight {
             let Some(sending) = self.sendings.pop_front() else { break };
             let first = sending.origins.first().copied().unwrap_or(0);
             if let Some(reason) = sent.closed {
-                return Progress::Stuck { row: first, by: destination(&sending), reason };
+                return Progress::Stuck { row: self.settled_before(first), by: destination(&sending), reason };
             }
             self.count(&sending, &sent.refused);
             if sent.refused.is_empty() {
@@ -113,7 +116,7 @@ impl InFlight {
                 None => {
                     let (at, reason) = &sent.refused[0];
                     return Progress::Stuck {
-                        row: sending.origins[*at],
+                        row: self.settled_before(sending.origins[*at]),
                         by: destination(&sending),
                         reason: reason.clone(),
                     };
@@ -121,6 +124,11 @@ impl InFlight {
             }
         }
         Progress::Durable
+    }
+
+    /// The row up to which the batch can be settled when `row` cannot: what other sinks still have to write is not done.
+    fn settled_before(&self, row: u32) -> u32 {
+        self.sendings.iter().filter_map(|sending| sending.origins.first().copied()).fold(row, u32::min)
     }
 
     /// Ends the batch: counts first, so that what is acknowledged has been counted.
