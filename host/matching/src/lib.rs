@@ -12,4 +12,4 @@ mod topic;
 mod tests;
 
 pub use matcher::Matcher;
-pub use topic::fits;
+pub use topic::{Names, fits};

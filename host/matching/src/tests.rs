@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tidegate_event::{Event, Value};
 use tidegate_policy::spec::{Condition, Level, Match, TopicPattern};
 
-use crate::{Matcher, fits};
+use crate::{Matcher, Names, fits};
 
 /// `type=com.shop.order subject=a`: attributes of an event; those that are missing but required are filled in.
 fn event(attributes: &str) -> Event {
@@ -163,6 +163,15 @@ fn topics_fit_level_by_level() {
     for (text, name, holds) in cases {
         assert_eq!(fits(&pattern(text), name), holds, "{text} of {name}");
     }
+}
+
+#[test]
+fn one_of_several_patterns_is_enough() {
+    let names = Names::new(&[pattern("orders/eu/>"), pattern("bills/*")]);
+    for (name, fits) in [("orders/eu/west", true), ("bills/1", true), ("orders/us/west", false), ("bills", false)] {
+        assert_eq!(names.fits(name), fits, "{name}");
+    }
+    assert!(!Names::new(&[]).fits("orders"));
 }
 
 /// Conditions as documents can say them, over few names and values so that they do hold now and then.

@@ -25,3 +25,19 @@ pub fn fits(pattern: &TopicPattern, name: &str) -> bool {
     }
     levels.next().is_none()
 }
+
+/// Several patterns, of which one has to fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names(Vec<TopicPattern>);
+
+impl Names {
+    /// Fits what one of `patterns` fits.
+    pub fn new(patterns: &[TopicPattern]) -> Names {
+        Names(patterns.to_vec())
+    }
+
+    /// Whether one of them fits.
+    pub fn fits(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| fits(pattern, name))
+    }
+}

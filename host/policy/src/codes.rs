@@ -12,6 +12,11 @@ macro_rules! codes {
     };
 }
 
+/// What a code means, where it is one of documents.
+pub fn meaning(code: &str) -> Option<&'static str> {
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, means)| *means)
+}
+
 codes! {
     TEXT_TOO_LARGE "P100" "The file is larger than a file of documents may be (1 MiB)."
     NOT_YAML "P101" "The text is neither YAML nor JSON. Other documents of the same file are still read."

@@ -6,7 +6,7 @@ use crate::{
     Options, codes,
     diagnostic::quoted,
     mistakes::{Mistakes, Shape, did_you_mean},
-    places::find,
+    places::find_entry,
     spec,
     tree::{Entry, Kind, Node},
 };
@@ -70,7 +70,7 @@ pub(crate) fn read(
         } else if !known.is_empty()
             || (did_you_mean(&entry.key, &names).is_none() && did_you_mean(&entry.key, shape.keys).is_some())
         {
-            mistakes.unknown_key(entry, shape);
+            let _ = mistakes.unknown_key(entry, shape);
         } else {
             no_such_connector(entry, &names, mistakes);
         }
@@ -100,7 +100,7 @@ fn config(entry: &Entry, role: Role, options: &Options<'_>, mistakes: &mut Mista
         }
     };
     for problem in options.connectors.check(&entry.key, role, &config) {
-        let at = find(&entry.value, &problem.pointer);
+        let at = find_entry(entry, &problem.pointer);
         mistakes.push(codes::CONNECTOR_CONFIG, at, problem.problem, problem.hint);
     }
     Some(spec::Connector { name: entry.key.clone(), config })

@@ -35,7 +35,7 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The line it stands in, whole.
+    /// The line it stands in, whole; absent where it is longer than 64 KiB.
     pub line: Option<String>,
 }
 

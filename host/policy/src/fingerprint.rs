@@ -161,7 +161,7 @@ fn write(value: &Value, out: &mut String) {
         }
         Value::Array(items) => {
             out.push('[');
-            separated(items.iter(), out, |item, out| write(item, out));
+            separated(items.iter(), out, write);
             out.push(']');
         }
         Value::Object(map) => {

@@ -85,7 +85,7 @@ pub fn check(files: &[File], options: &Options<'_>) -> Result<Documents, Report>
 fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
     let source = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     if source.len() > FILE_BYTES_MAX {
-        let text = Text::new(&file.path, Vec::new());
+        let text = Text::new(&file.path, "");
         let mut mistakes = Mistakes::new(&text);
         let message = format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", source.len());
         mistakes.hint(
@@ -97,7 +97,7 @@ fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
         set.unreadable();
         return set.file(mistakes);
     }
-    let text = Text::new(&file.path, text::lines(source).into_iter().map(|(_, line)| line.to_owned()).collect());
+    let text = Text::new(&file.path, source);
     let mut mistakes = Mistakes::new(&text);
     for tree in tree::parse(source, &mut mistakes) {
         document::read(&tree, options, &mut mistakes, set);

@@ -38,6 +38,8 @@ pub(crate) struct Fields<'n> {
     entries: &'n [Entry],
     at: At,
     what: &'static str,
+    /// Keys of the shape that misspelled ones were taken for.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -53,7 +55,7 @@ impl<'n> Fields<'n> {
     /// A key that must be there.
     pub(crate) fn need(&self, key: &str, hint: &str, mistakes: &mut Mistakes<'_>) -> Option<&'n Node> {
         let value = self.get(key);
-        if value.is_none() {
+        if value.is_none() && !self.meant.contains(&key) {
             mistakes.hint(codes::MISSING_KEY, self.at, format!("{} needs the key `{key}`", self.what), hint);
         }
         value
@@ -135,22 +137,26 @@ impl<'t> Mistakes<'t> {
             self.wrong_type(node, shape.what, "a mapping");
             return None;
         };
+        let mut meant = Vec::new();
         for entry in entries.iter().filter(|e| !shape.keys.contains(&e.key.as_str())) {
             if shape.later.contains(&entry.key.as_str()) {
                 self.not_yet(entry.at, &entry.key);
             } else {
-                self.unknown_key(entry, shape);
+                meant.extend(self.unknown_key(entry, shape));
             }
         }
-        Some(Fields { entries, at: node.at, what: shape.what })
+        Some(Fields { entries, at: node.at, what: shape.what, meant })
     }
 
-    pub(crate) fn unknown_key(&mut self, entry: &Entry, shape: &Shape) {
-        let hint = match did_you_mean(&entry.key, shape.keys) {
+    /// Answers with the key that was probably meant.
+    pub(crate) fn unknown_key(&mut self, entry: &Entry, shape: &Shape) -> Option<&'static str> {
+        let meant = did_you_mean(&entry.key, shape.keys);
+        let hint = match meant {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("it has the keys {}", shape.keys.join(", ")),
         };
         self.hint(codes::UNKNOWN_KEY, entry.at, format!("{} has no key {}", shape.what, quoted(&entry.key)), hint);
+        meant
     }
 
     pub(crate) fn string<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
@@ -224,7 +230,7 @@ impl<'t> Mistakes<'t> {
             return Some(*value);
         }
         if later.contains(&text) {
-            self.not_yet(node.at, &format!("{what}: {text}"));
+            self.not_yet(node.at, text);
             return None;
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     Diagnostic, Place,
     text::{At, Text},
-    tree::{Kind, Node},
+    tree::{Entry, Kind, Node},
 };
 
 /// Where the values of a document stand, by JSON pointer (`/spec/wasm/config/fields/0`). [`Places::of`] answers for the
@@ -39,18 +39,36 @@ impl Places {
 }
 
 /// Where a pointer leads, or the last value on its way.
-pub(crate) fn find(root: &Node, pointer: &str) -> At {
-    let mut node = root;
-    for token in pointer.split('/').skip(1) {
-        let child = match &node.kind {
-            Kind::Map(_) => node.get(&token.replace("~1", "/").replace("~0", "~")),
-            Kind::List(items) => token.parse::<usize>().ok().and_then(|i| items.get(i)),
-            Kind::Broken | Kind::Plain(..) | Kind::String(_) => None,
-        };
-        match child {
-            Some(child) => node = child,
-            None => break,
+fn find(root: &Node, pointer: &str) -> At {
+    walk(root, pointer).last().map_or(root.at, |(_, node)| node.at)
+}
+
+/// As [`find`], from the value of an entry on; but a value of a mapping is underlined together with its key, for
+/// problems that may be about either.
+pub(crate) fn find_entry(root: &Entry, pointer: &str) -> At {
+    let (key, node) = walk(&root.value, pointer).last().unwrap_or((Some(root.at), &root.value));
+    match key {
+        Some(key) if key.line == node.at.line && node.at.column > key.column => {
+            At { length: node.at.column - key.column + node.at.length, ..key }
         }
+        Some(key) => key,
+        None => node.at,
     }
-    node.at
+}
+
+/// The values on the way of a pointer, as far as they are there, with the places of their keys.
+fn walk<'n>(root: &'n Node, pointer: &str) -> impl Iterator<Item = (Option<At>, &'n Node)> {
+    let mut node = root;
+    pointer.split('/').skip(1).map_while(move |token| {
+        let (key, child) = match &node.kind {
+            Kind::Map(entries) => {
+                let key = token.replace("~1", "/").replace("~0", "~");
+                entries.iter().find(|e| e.key == key).map(|e| (Some(e.at), &e.value))?
+            }
+            Kind::List(items) => (None, token.parse::<usize>().ok().and_then(|i| items.get(i))?),
+            Kind::Broken | Kind::Plain(..) | Kind::String(_) => return None,
+        };
+        node = child;
+        Some((key, child))
+    })
 }

@@ -102,8 +102,10 @@ impl Set {
 
     /// References and defaults; then the documents, or everything that is wrong.
     pub(crate) fn finish(mut self) -> Result<Documents, Report> {
-        let mut found: Vec<Diagnostic> =
-            self.references.iter().filter_map(|reference| self.leads_nowhere(reference)).collect();
+        // Each is compared with all names for its hint: nobody reads more than so many.
+        const SHOWN_MAX: usize = 200;
+        let nowhere = self.references.iter().filter_map(|reference| self.leads_nowhere(reference));
+        let mut found: Vec<Diagnostic> = nowhere.take(SHOWN_MAX).collect();
         found.extend(self.dead_letters());
         self.diagnostics.append(&mut found);
         if !self.diagnostics.is_empty() || self.unreadable {

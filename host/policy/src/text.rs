@@ -16,12 +16,23 @@ pub(crate) struct At {
 #[derive(Debug)]
 pub(crate) struct Text {
     path: String,
-    lines: Vec<String>,
+    lines: Vec<Line>,
 }
 
+#[derive(Debug)]
+struct Line {
+    text: String,
+    /// In characters, without white space at the end. Kept, because a line may be a megabyte with thousands of values.
+    width: usize,
+}
+
+/// Bytes of a line that diagnostics carry along; a report may have hundreds of them.
+const LINE_SHOWN_BYTES_MAX: usize = 64 << 10;
+
 impl Text {
-    pub(crate) fn new(path: &str, lines: Vec<String>) -> Arc<Text> {
-        Arc::new(Text { path: path.to_owned(), lines })
+    pub(crate) fn new(path: &str, source: &str) -> Arc<Text> {
+        let line = |text: &str| Line { text: text.to_owned(), width: text.trim_end().chars().count() };
+        Arc::new(Text { path: path.to_owned(), lines: lines(source).into_iter().map(|(_, text)| line(text)).collect() })
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -29,7 +40,12 @@ impl Text {
     }
 
     pub(crate) fn line(&self, number: usize) -> Option<&str> {
-        self.lines.get(number.checked_sub(1)?).map(String::as_str)
+        self.lines.get(number.checked_sub(1)?).map(|line| line.text.as_str())
+    }
+
+    /// Characters of a line without white space at its end; 0 where there is no such line.
+    pub(crate) fn width(&self, number: usize) -> usize {
+        number.checked_sub(1).and_then(|i| self.lines.get(i)).map_or(0, |line| line.width)
     }
 
     pub(crate) fn place(&self, at: At) -> Place {
@@ -37,7 +53,8 @@ impl Text {
     }
 
     pub(crate) fn diagnostic(&self, code: &'static str, at: At, message: String, hint: Option<String>) -> Diagnostic {
-        Diagnostic { code, message, place: Some(self.place(at)), hint, line: self.line(at.line).map(str::to_owned) }
+        let line = self.line(at.line).filter(|line| line.len() <= LINE_SHOWN_BYTES_MAX).map(str::to_owned);
+        Diagnostic { code, message, place: Some(self.place(at)), hint, line }
     }
 }
 

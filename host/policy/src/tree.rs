@@ -4,6 +4,7 @@
 //! can multiply itself), and so is what is too deep or too much. After a mistake reading goes on where it can.
 
 mod build;
+mod json;
 mod scalar;
 
 use std::sync::Arc;
@@ -104,7 +105,8 @@ pub(crate) fn parse(source: &str, mistakes: &mut Mistakes) -> Vec<Tree> {
     let mut nodes_left = NODES_MAX;
     for (i, &first) in starts.iter().enumerate() {
         let end = starts.get(i + 1).map_or(source.len(), |&next| lines[next].0);
-        let piece = build::Piece { text: &source[lines[first].0..end], first_line: first };
+        let text = json::for_yaml(&source[lines[first].0..end]);
+        let piece = build::Piece { text: &text, first_line: first };
         build::read(&piece, &mut nodes_left, mistakes, &mut trees);
         if nodes_left == 0 {
             let at = At { line: first + 1, column: 1, length: 1 };

@@ -76,7 +76,7 @@ fn patterns(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<TopicPattern> {
 
 fn refuse(node: &Node, text: &str, problem: Problem, mistakes: &mut Mistakes<'_>) {
     match problem {
-        Problem::Exclusion => mistakes.not_yet(node.at, "topics beginning with !"),
+        Problem::Exclusion => mistakes.not_yet(node.at, text),
         Problem::Malformed(hint) => {
             mistakes.hint(codes::TOPIC_PATTERN, node.at, format!("no topic pattern: {}", quoted(text)), hint);
         }

@@ -50,7 +50,7 @@ fn module(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ModuleRef> {
     let text = mistakes.string(node, "`module`")?;
     if text.starts_with("https:") || text.starts_with("oci:") {
         let scheme = text.split(':').next().unwrap_or_default();
-        mistakes.not_yet(node.at, &format!("module: {scheme}:"));
+        mistakes.not_yet(node.at, &format!("{scheme}:"));
         return None;
     }
     let hint = match text.strip_prefix("file:") {

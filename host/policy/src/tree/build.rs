@@ -1,6 +1,10 @@
 //! From the parser's events to trees.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map},
+    sync::Arc,
+};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
@@ -60,12 +64,14 @@ struct Builder<'p, 'm, 't> {
 struct Open {
     at: At,
     start: Marker,
+    /// Written in brackets.
+    flow: bool,
     kind: OpenKind,
 }
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashSet<String>, key: Option<(String, At, Usable)> },
+    Map { entries: Vec<Entry>, seen: HashMap<String, At>, key: Option<(String, At, Usable)> },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,7 +94,7 @@ impl Builder<'_, '_, '_> {
                 return self.open(span, anchor, tag.as_deref(), OpenKind::List(Vec::new()));
             }
             Event::MappingStart(anchor, tag) => {
-                let kind = OpenKind::Map { entries: Vec::new(), seen: HashSet::new(), key: None };
+                let kind = OpenKind::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
                 return self.open(span, anchor, tag.as_deref(), kind);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(Some(span)),
@@ -103,17 +109,27 @@ impl Builder<'_, '_, '_> {
     }
 
     fn scalar(&mut self, raw: Cow<'_, str>, style: ScalarStyle, at: At) {
-        if let Some(Open { kind: OpenKind::Map { key: key @ None, seen, entries }, .. }) = self.open.last_mut() {
+        if let Some(Open { kind: OpenKind::Map { key: key @ None, seen, .. }, .. }) = self.open.last_mut() {
             let usable = if raw == "<<" && style == ScalarStyle::Plain {
                 self.mistakes.hint(codes::YAML_FEATURE, at, "a merge key is not possible here", "write the keys out");
                 Usable::No
-            } else if seen.insert(raw.clone().into_owned()) {
-                Usable::Yes
             } else {
-                let first = entries.iter().find(|e| e.key == *raw).map_or(at, |e| e.at);
-                let message = format!("the key {} is given twice", quoted(&raw));
-                self.mistakes.hint(codes::GIVEN_TWICE, at, message, format!("first in line {}", first.line));
-                Usable::No
+                match seen.entry(raw.clone().into_owned()) {
+                    hash_map::Entry::Vacant(entry) => {
+                        entry.insert(at);
+                        Usable::Yes
+                    }
+                    hash_map::Entry::Occupied(first) => {
+                        let message = format!("the key {} is given twice", quoted(&raw));
+                        self.mistakes.hint(
+                            codes::GIVEN_TWICE,
+                            at,
+                            message,
+                            format!("first in line {}", first.get().line),
+                        );
+                        Usable::No
+                    }
+                }
             };
             *key = Some((raw.into_owned(), at, usable));
             return;
@@ -140,21 +156,20 @@ impl Builder<'_, '_, '_> {
         let at = self.at(span);
         self.refuse_features(at, anchor, tag);
         if self.open.len() == DEPTH_MAX {
-            self.mistakes.add(codes::TOO_DEEP, at, format!("more than {DEPTH_MAX} mappings and lists in one another"));
+            self.too_deep(at);
             return false;
         }
         if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
             self.mistakes.add(codes::WRONG_TYPE, at, "a key must be a word");
         }
-        self.open.push(Open { at, start: span.start, kind });
+        self.open.push(Open { at, start: span.start, flow: !span.is_empty(), kind });
         true
     }
 
     /// Ends the innermost collection; without a span because the text ends.
     fn close(&mut self, span: Option<Span>) {
-        let Some(Open { mut at, start, kind }) = self.open.pop() else { return };
-        // Flow collections end behind their bracket; block collections end where something else begins.
-        let flow = self.character(start).is_some_and(|c| c == '{' || c == '[');
+        let Some(Open { mut at, start, flow, kind }) = self.open.pop() else { return };
+        // Flow collections begin with a bracket and end behind one; block collections end where something else begins.
         let written = if flow { Written::Inline } else { Written::Block };
         if let Some(end) = span.map(|s| s.end)
             && flow
@@ -210,8 +225,16 @@ impl Builder<'_, '_, '_> {
         }
     }
 
+    fn too_deep(&mut self, at: At) {
+        self.mistakes.add(codes::TOO_DEEP, at, format!("more than {DEPTH_MAX} mappings and lists in one another"));
+    }
+
     fn not_yaml(&mut self, problem: &str, marker: Marker) {
         let at = self.at(Span::empty(marker));
+        // The parser has a limit of its own, for lists and mappings in brackets.
+        if problem == "recursion limit exceeded" {
+            return self.too_deep(at);
+        }
         let directive = self.piece.text.lines().any(|line| line.starts_with('%'));
         if directive {
             let hint = "directives like `%YAML` are not needed: delete the line";
@@ -226,21 +249,18 @@ impl Builder<'_, '_, '_> {
         self.mistakes.add(codes::NOT_YAML, at, format!("not YAML: {problem}"));
     }
 
-    /// What stands at a marker of this piece.
-    fn character(&self, marker: Marker) -> Option<char> {
-        let line = self.mistakes.text().line(self.piece.first_line + marker.line())?;
-        line.chars().nth(marker.col())
-    }
-
     fn at(&self, span: Span) -> At {
+        let text = self.mistakes.text();
+        let first = self.piece.first_line + 1;
         let line = self.piece.first_line + span.start.line().max(1);
+        if text.width(line) == 0 {
+            // Something is missing at the end of the text: it is missing behind what stands last.
+            let line = (first..line).rev().find(|&line| text.width(line) > 0).unwrap_or(first);
+            return At { line, column: text.width(line) + 1, length: 1 };
+        }
         let column = span.start.col() + 1;
-        let length = if span.start.line() == span.end.line() {
-            span.len()
-        } else {
-            let width = self.mistakes.text().line(line).map_or(0, |l| l.trim_end().chars().count());
-            (width + 1).saturating_sub(column)
-        };
+        let to_end = (text.width(line) + 1).saturating_sub(column);
+        let length = if span.start.line() == span.end.line() { span.len() } else { to_end };
         At { line, column, length: length.max(1) }
     }
 }

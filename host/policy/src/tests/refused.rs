@@ -1,0 +1,276 @@
+//! Bad documents, and what operators are told about them.
+
+use super::{bad, document, run, surroundings};
+
+fn policy(spec: &str) -> String {
+    surroundings() + &document("FilterPolicy", "p", spec)
+}
+
+/// A policy with these lines added to its `spec`.
+fn with(lines: &str) -> String {
+    policy(&format!("{{phase: Admit, wasm: {{module: file:p.wasm}}, {lines}}}"))
+}
+
+/// Refused with this code, and this in the answer.
+#[track_caller]
+fn refused(text: &str, code: &str, says: &str) {
+    let shown = bad(text);
+    assert!(shown.contains(&format!("[{code}]")) && shown.contains(says), "{code}, {says}:\n{shown}");
+}
+
+#[test]
+fn all_mistakes_of_all_files_come_in_one_run() {
+    let route = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: Route
+metadata: {name: r}
+spec:
+  from: [{nam: in}]
+  to:
+  - sink: oot
+    when: {exact: {tpye: a}}
+  unmatched: Reject
+  deadletter: {sink: dlq}
+";
+    let broken = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: Sink
+metadata: {name: other}
+spec: {memory: [}
+---
+apiVersion: tidegate.dev/v1alpha1
+kind: Sink
+metadata: {name: out, labels: {a: 1}}
+spec: {memory: {}, retry: {max: -1, first: 10}}
+";
+    let report = run(&[("b/route.yaml", route), ("a/sinks.yaml", broken)], false).unwrap_err();
+    assert_eq!(report.files(), 2);
+    insta::assert_snapshot!(report.to_string());
+}
+
+#[test]
+fn a_misspelled_attribute_reads_as_in_the_style_guide() {
+    let text = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: FilterPolicy
+metadata: {name: p}
+spec:
+  match:
+  - filters:
+    - exact: { sorce: /shop/eu }
+  phase: Admit
+  wasm: {module: file:p.wasm}
+";
+    insta::assert_snapshot!(bad(text), @"
+    error[P104]: no attribute named `sorce`
+      bad.yaml:7:16
+      7 │     - exact: { sorce: /shop/eu }
+        │                ^^^^^
+    hint: did you mean `source`? To use an extension, list it under `extensions:`
+    ");
+}
+
+#[test]
+fn attributes_near_core_ones_must_be_listed() {
+    for name in ["sorce", "soruce", "typ", "types", "subjct", "tim", "datacontenttyp", "dataschma"] {
+        let condition = |rest: &str| with(&format!("match: [{{filters: [{{exact: {{{name}: a}}}}]{rest}}}]"));
+        refused(&condition(""), "P104", "To use an extension, list it under `extensions:`");
+        super::good(&condition(&format!(", extensions: [{name}]")));
+    }
+    for name in
+        ["tenant", "partitionkey", "traceparent", "kid", "uid", "dataclassification", "sequence", "tier", "topic"]
+    {
+        super::good(&with(&format!("match: [{{filters: [{{exact: {{{name}: a}}}}]}}]")));
+    }
+}
+
+#[test]
+fn what_comes_later_is_said_to_come_later() {
+    let cases = [
+        with("rollout: {percent: 10}"),
+        with("mode: Shadow"),
+        with("failure: {breaker: {failures: 5}}"),
+        with("match: [{topics: [a]}]"),
+        with("match: [{pattern: {data: {}}}]"),
+        with("match: [{filters: [{cesql: \"type = 'a'\"}]}]"),
+        with("match: [{filters: [{sql: \"type = 'a'\"}]}]"),
+        policy("{phase: Admit, cesql: \"type = 'a'\"}"),
+        policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
+        policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
+        document("Source", "s", "{kafka: {brokers: [a]}}"),
+        document("Source", "s", "{memory: {}, acceptHeaders: [x]}"),
+        document("Sink", "s", "{memory: {}, passHeaders: [x]}"),
+        surroundings() + &document("Route", "r", "{from: [{name: orders}], to: [{sink: billing, topic: a}]}"),
+    ];
+    for text in cases {
+        let report = run(&[("x", &text)], true).unwrap_err();
+        let codes: Vec<_> = report.diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(codes, ["P111"], "{report}");
+    }
+}
+
+#[test]
+fn numbers_have_limits_and_units() {
+    for (line, says) in [
+        ("priority: 2147483648", "from -2147483648 to 2147483647"),
+        ("priority: 1.5", "whole number"),
+        ("priority: high", "expected a number"),
+        ("limits: {timeout: 11s}", "from 1ms to 10s"),
+        ("limits: {timeout: 0ms}", "from 1ms to 10s"),
+        ("limits: {timeout: 20}", "did you mean `20ms`?"),
+        ("limits: {timeout: 20 ms}", "`20 ms`"),
+        ("limits: {timeout: 99999999999999999999s}", "from 1ms to 10s"),
+        ("limits: {memory: 2Gi}", "from 1Mi to 1Gi"),
+        ("limits: {memory: 64MB}", "did you mean `64Mi`?"),
+        ("limits: {memory: 64m}", "did you mean `64Mi`?"),
+        ("limits: {maxEventBytes: 0}", "from 1 to 64Mi"),
+        ("limits: {maxEventBytes: 65Mi}", "from 1 to 64Mi"),
+        ("limits: {maxEventBytes: -1}", "from 1 to 64Mi"),
+        ("limits: {maxEventBytes: .inf}", "no numbers of JSON"),
+    ] {
+        let text = with(line);
+        let code = if says == "expected a number" { "P107" } else { "P110" };
+        refused(&text, code, says);
+    }
+    refused(&with("limits: {maxEventBytes: 9Mi}"), "P163", "memory: 72Mi");
+    super::good(&with("limits: {timeout: 10s, memory: 1Gi, maxEventBytes: 64Mi}"));
+    super::good(&with("limits: {timeout: 1ms, memory: 1Mi, maxEventBytes: 128Ki}"));
+}
+
+#[test]
+fn modules_stay_in_the_folder_of_their_document() {
+    let module = |path: &str| policy(&format!("{{phase: Admit, wasm: {{module: \"{path}\"}}}}"));
+    for path in [
+        "file:/etc/mask.wasm",
+        "file:../mask.wasm",
+        "file:a/../../mask.wasm",
+        "file:a/..",
+        "file:..",
+        "file:",
+        "mask.wasm",
+        "file:C:/mask.wasm",
+        "file:a\\\\..\\\\b",
+        "file://host/mask.wasm",
+        "file:a//b",
+        "http://x/mask.wasm",
+        "file:a\\u0000b",
+    ] {
+        refused(&module(path), "P160", "hint:");
+    }
+    for path in ["file:mask.wasm", "file:a/b/mask.wasm", "file:./mask.wasm", "file:..mask/a..wasm", "file:é.wasm"] {
+        super::good(&module(path));
+    }
+}
+
+#[test]
+fn a_digest_is_needed_but_in_development() {
+    let text = |digest: &str| policy(&format!("{{phase: Admit, wasm: {{module: file:p.wasm{digest}}}}}"));
+    super::good(&text(""));
+    assert!(run(&[("x", &text(""))], false).unwrap_err().to_string().contains("P161"));
+    let hex = "ab".repeat(32);
+    assert!(run(&[("x", &text(&format!(", digest: \"sha256:{hex}\"")))], false).is_ok());
+    for digest in [
+        hex.clone(),
+        format!("sha256:{}", &hex[1..]),
+        format!("sha256:{}", hex.to_uppercase()),
+        format!("sha512:{hex}"),
+    ] {
+        refused(&text(&format!(", digest: \"{digest}\"")), "P161", "no digest");
+    }
+}
+
+#[test]
+fn references_lead_somewhere_in_their_namespace() {
+    let route = |spec: &str| surroundings() + &document("Route", "r", spec);
+    refused(&route("{from: [{name: order}], to: [{sink: billing}]}"), "P125", "did you mean `orders`?");
+    refused(&route("{from: [{name: orders}], to: [{sink: nowhere}]}"), "P125", "the namespace has billing, dlq");
+    refused(
+        &route("{from: [{name: orders}], to: [{sink: billing}], deadLetter: {sink: orders}}"),
+        "P125",
+        "no sink named",
+    );
+    refused(&route("{from: [{name: ops/orders}], to: [{sink: billing}]}"), "P126", "namespace `ops`");
+    refused(&route("{from: [{name: orders, namespace: ops}], to: [{sink: billing}]}"), "P126", "namespace `ops`");
+    refused(&route("{from: [{name: orders}, {name: orders}], to: [{sink: billing}]}"), "P102", "given twice");
+    refused(&with("targetRefs: [{kind: Route, name: orders-to-biling}]"), "P125", "did you mean `orders-to-billing`?");
+    refused(&with("targetRefs: [{kind: Sink, name: billing}]"), "P109", "`kind` cannot be `Sink`");
+    let elsewhere = document("Sink", "out, namespace: ops", "{memory: {}}");
+    let text = route("{from: [{name: orders}], to: [{sink: out}]}") + &elsewhere;
+    refused(&text, "P125", "there is one in namespace `ops`, but references stay inside a namespace");
+}
+
+#[test]
+fn dead_letters_need_a_sink() {
+    let bare = document("Source", "s", "{memory: {}, malformed: DeadLetter}")
+        + &document("Sink", "a", "{memory: {}}")
+        + &document("Route", "bare", "{from: [{name: s}], to: [{sink: a}]}");
+    let shown = bad(&(bare + &with("failure: {onTrap: DeadLetter, onReject: Drop}")));
+    assert_eq!(shown.matches("[P128]").count(), 2, "{shown}");
+    assert!(shown.contains("`malformed: DeadLetter`, but the route `default/bare`"), "{shown}");
+    assert!(shown.contains("`onTrap: DeadLetter`, but the route `default/bare`"), "{shown}");
+}
+
+#[test]
+fn one_mistake_is_said_once() {
+    // A document that is not YAML may be what others refer to.
+    let cases = [
+        (surroundings().replace("{memory: {}}\n---\napi", "{memory: {]}\n---\napi"), 2),
+        (surroundings().replace("kind: Source", "kind: Sauce"), 1),
+        (surroundings().replace("name: orders}\nspec", "nme: orders}\nspec"), 1),
+        (surroundings().replace("deadLetter: {sink: dlq}", "deadLetter: {sink: 7}, unmatched: DeadLetter"), 1),
+        (with("failure: {onTrap: DeadLetter}").replace("{sink: dlq}", "{snk: dlq}"), 1),
+    ];
+    for (text, mistakes) in cases {
+        let report = run(&[("x", &text)], true).unwrap_err();
+        assert_eq!(report.diagnostics.len(), mistakes, "{report}");
+    }
+}
+
+#[test]
+fn connectors_answer_for_their_configuration() {
+    let text = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: Source
+metadata: {name: s}
+spec:
+  file:
+    follow: true
+    ~a/b: 1
+  envelope: none
+";
+    insta::assert_snapshot!(bad(text));
+    refused(&document("Source", "s", "{memory: {}, malformd: Skip}"), "P103", "did you mean `malformed`?");
+    refused(&document("Source", "s", "{malformd: Skip}"), "P103", "did you mean `malformed`?");
+    refused(&document("Source", "s", "{flie: {}}"), "P131", "did you mean `file`?");
+    refused(&document("Source", "s", "{pulsar: {}}"), "P131", "this host has file, memory");
+    refused(&document("Source", "s", "{malformed: Skip}"), "P130", "names no connector");
+    refused(&document("Source", "s", "{file: orders.jsonl}"), "P107", "expected a mapping");
+    refused(&document("Source", "s", "[]"), "P107", "expected a mapping");
+}
+
+#[test]
+fn yaml_that_documents_do_not_use_is_refused() {
+    refused("a: *b\n", "P101", "unknown anchor");
+    refused("a: &b 1\nc: *b\n", "P105", "an alias");
+    refused("<<: {a: 1}\n", "P105", "a merge key");
+    refused("a: !!str 1\n", "P105", "a tag");
+    refused("a: !secret b\n", "P105", "!secret");
+    refused("%YAML 1.2\n---\na: b\n", "P105", "delete the line");
+    refused("? [a]\n: b\n", "P107", "a key must be a word");
+    refused("a:\n\tb: c\n", "P101", "never with tabs");
+    refused("a: 1\na: 2\n", "P102", "first in line 1");
+}
+
+#[test]
+fn long_lines_are_shown_around_the_mistake() {
+    let text = document(
+        "Sink",
+        "out",
+        &format!(
+            "{{memory: {{a: \"{}\"}}, retri: {{max: 1}}, memory: {{b: \"{}\"}}}}",
+            "é".repeat(400),
+            "x".repeat(400)
+        ),
+    );
+    insta::assert_snapshot!(bad(&text));
+}
