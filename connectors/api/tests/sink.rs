@@ -35,7 +35,7 @@ struct Script {
 struct Scripted(Arc<Script>);
 
 impl Scripted {
-    fn new(steps: impl IntoIterator<Item = Step>) -> (Arc<Script>, Box<dyn Writer>) {
+    fn start(steps: impl IntoIterator<Item = Step>) -> (Arc<Script>, Box<dyn Writer>) {
         let script = Arc::new(Script {
             steps: Mutex::new(steps.into_iter().collect()),
             written: Mutex::default(),
@@ -109,7 +109,7 @@ async fn send(sink: &Sink, range: std::ops::Range<usize>) -> Receipt {
 
 /// Sends batches of ten while the writer waits, then lets it go; the outcome of each batch.
 async fn run(steps: &[Step], retries: Option<u32>, batches: usize) -> (Arc<Script>, Vec<Sent>) {
-    let (script, writer) = Scripted::new(steps.iter().copied());
+    let (script, writer) = Scripted::start(steps.iter().copied());
     let sink = Sink::start("s", writer, SinkOptions { retries, ..options() });
     let mut receipts = Vec::new();
     for batch in 0..batches {
@@ -130,7 +130,7 @@ fn refused(position: usize, reason: &str) -> Sent {
 
 #[tokio::test]
 async fn what_queued_up_is_written_as_one_group() {
-    let (script, writer) = Scripted::new([]);
+    let (script, writer) = Scripted::start([]);
     let sink = Sink::start("s", writer, options());
     let mut first = send(&sink, 0..1).await;
     tokio::task::yield_now().await;
@@ -157,7 +157,7 @@ async fn a_transient_failure_is_retried_from_where_it_stood_and_nothing_overtake
 
 #[tokio::test]
 async fn batches_that_are_durable_are_answered_while_the_rest_is_in_trouble() {
-    let (script, writer) = Scripted::new([Step::Fail(10)]);
+    let (script, writer) = Scripted::start([Step::Fail(10)]);
     let sink = Sink::start("s", writer, options());
     let mut first = send(&sink, 0..10).await;
     let mut second = send(&sink, 10..20).await;
@@ -173,7 +173,7 @@ async fn batches_that_are_durable_are_answered_while_the_rest_is_in_trouble() {
 
 #[tokio::test]
 async fn a_refused_event_is_named_and_those_behind_it_go_on() {
-    let (script, writer) = Scripted::new([Step::Refuse(13), Step::Refuse(0)]);
+    let (script, writer) = Scripted::start([Step::Refuse(13), Step::Refuse(0)]);
     let sink = Sink::start("s", writer, options());
     let mut first = send(&sink, 0..10).await;
     let mut second = send(&sink, 10..20).await;
@@ -199,7 +199,7 @@ async fn retries_that_run_out_refuse_the_event_in_question_only() {
 
 #[tokio::test]
 async fn a_sink_gone_for_good_acknowledges_nothing_that_was_not_durable() {
-    let (script, writer) = Scripted::new([Step::Fail(10), Step::Close]);
+    let (script, writer) = Scripted::start([Step::Fail(10), Step::Close]);
     let sink = Sink::start("s", writer, options());
     let mut receipts = Vec::new();
     for batch in 0..3 {
@@ -217,7 +217,7 @@ async fn a_sink_gone_for_good_acknowledges_nothing_that_was_not_durable() {
 
 #[tokio::test]
 async fn a_writer_that_panics_acknowledges_nothing() {
-    let (script, writer) = Scripted::new([Step::Panic]);
+    let (script, writer) = Scripted::start([Step::Panic]);
     let sink = Sink::start("s", writer, options());
     let mut receipt = send(&sink, 0..10).await;
     script.open();
@@ -228,7 +228,7 @@ async fn a_writer_that_panics_acknowledges_nothing() {
 
 #[tokio::test]
 async fn a_full_queue_makes_senders_wait_and_a_larger_batch_passes_alone() {
-    let (script, writer) = Scripted::new([]);
+    let (script, writer) = Scripted::start([]);
     let sink = Sink::start("s", writer, SinkOptions { queue_events: 20, ..options() });
     let mut receipts = vec![send(&sink, 0..10).await, send(&sink, 10..20).await];
     assert_eq!(sink.pending_events(), 20);
@@ -252,7 +252,7 @@ async fn a_full_queue_makes_senders_wait_and_a_larger_batch_passes_alone() {
 
 #[tokio::test]
 async fn a_queue_is_bounded_in_bytes_as_well() {
-    let (script, writer) = Scripted::new([]);
+    let (script, writer) = Scripted::start([]);
     let bytes: usize = numbered(0..10).iter().map(Event::size).sum();
     let sink = Sink::start("s", writer, SinkOptions { queue_bytes: bytes, ..options() });
     let mut first = send(&sink, 0..10).await;
@@ -266,7 +266,7 @@ async fn a_queue_is_bounded_in_bytes_as_well() {
 
 #[tokio::test]
 async fn the_writer_is_closed_when_the_last_handle_is_gone() {
-    let (script, writer) = Scripted::new([]);
+    let (script, writer) = Scripted::start([]);
     let sink = Sink::start("s", writer, options());
     let mut receipt = send(&sink, 0..10).await;
     drop(sink);
