@@ -35,7 +35,7 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The line it stands in, whole; absent where it is longer than 64 KiB.
+    /// The line it stands in, whole; absent where it is empty or longer than 64 KiB.
     pub line: Option<String>,
 }
 
@@ -107,7 +107,7 @@ const LINE_SHOWN_MAX: usize = 120;
 
 fn snippet(f: &mut Formatter<'_>, place: &Place, line: &str) -> fmt::Result {
     let characters: Vec<char> = line.chars().collect();
-    let column = (place.column - 1).min(characters.len());
+    let column = place.column.saturating_sub(1).min(characters.len());
     let start = if characters.len() <= LINE_SHOWN_MAX { 0 } else { column.saturating_sub(LINE_SHOWN_MAX / 3) };
     let end = characters.len().min(start + LINE_SHOWN_MAX);
     let shown: String = characters[start..end].iter().map(|&c| visible(c)).collect();

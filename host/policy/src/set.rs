@@ -103,7 +103,7 @@ impl Set {
     /// References and defaults; then the documents, or everything that is wrong.
     pub(crate) fn finish(mut self) -> Result<Documents, Report> {
         // Each is compared with all names for its hint: nobody reads more than so many.
-        const SHOWN_MAX: usize = 200;
+        const SHOWN_MAX: usize = 100;
         let nowhere = self.references.iter().filter_map(|reference| self.leads_nowhere(reference));
         let mut found: Vec<Diagnostic> = nowhere.take(SHOWN_MAX).collect();
         found.extend(self.dead_letters());
@@ -132,9 +132,14 @@ impl Set {
         if self.unreadable || self.names.contains_key(&(*kind, id.clone())) {
             return None;
         }
+        // A hint is worth no more than a look at so many names.
+        const COMPARED_MAX: usize = 1_000;
         let of_kind = || self.names.keys().filter(|(k, _)| k == kind).map(|(_, id)| id);
-        let here: Vec<&str> =
-            of_kind().filter(|other| other.namespace == id.namespace).map(|other| &*other.name).collect();
+        let here: Vec<&str> = of_kind()
+            .filter(|other| other.namespace == id.namespace)
+            .map(|other| &*other.name)
+            .take(COMPARED_MAX)
+            .collect();
         let word = kind.word();
         let hint = match (did_you_mean(&id.name, &here), of_kind().find(|other| other.name == id.name)) {
             (Some(name), _) => format!("did you mean `{name}`?"),

@@ -53,7 +53,8 @@ impl Text {
     }
 
     pub(crate) fn diagnostic(&self, code: &'static str, at: At, message: String, hint: Option<String>) -> Diagnostic {
-        let line = self.line(at.line).filter(|line| line.len() <= LINE_SHOWN_BYTES_MAX).map(str::to_owned);
+        let line =
+            self.line(at.line).filter(|line| (1..=LINE_SHOWN_BYTES_MAX).contains(&line.len())).map(str::to_owned);
         Diagnostic { code, message, place: Some(self.place(at)), hint, line }
     }
 }
