@@ -1,8 +1,11 @@
 //! From separately owned events to one batch.
+//!
+//! A call of memcpy costs more than the few bytes of an attribute, so values that stand side by side are copied as one
+//! run, and a structured event of which everything is needed is copied as it came and pointed into.
 
 use super::{FlatBatch, Needs, ROW_WORDS};
 use crate::Event;
-use crate::row::{self, Row};
+use crate::row::{self, SIDE};
 
 impl FlatBatch {
     /// Fills this batch with the given rows of `events`, without what `needs` leaves out.
@@ -15,19 +18,17 @@ impl FlatBatch {
         self.now_ms = now_ms;
         self.bytes.clear();
         self.index.clear();
-        self.index.reserve(rows.len() * ROW_WORDS);
+        self.index.resize(rows.len() * ROW_WORDS, 0);
         let plan = Plan::new(needs);
-        for (position, &at) in rows.iter().enumerate() {
+        for (position, (&at, out)) in rows.iter().zip(self.index.chunks_exact_mut(ROW_WORDS)).enumerate() {
             let event = &events[at as usize];
-            let mut out: Row = [0; ROW_WORDS];
-            out[row::FLAGS] = event.row[row::FLAGS] & plan.keep | plan.withheld;
+            out[row::FLAGS] = event.row[row::FLAGS] | plan.withheld;
             out[row::ORIGIN] = position as u32;
-            for field in plan.fields() {
-                let value = event.bytes(field);
-                row::set_span(&mut out, field, self.bytes.len() as u32, value.len() as u32);
-                self.bytes.extend_from_slice(value);
+            if plan.takes_whole(event) {
+                copy_whole(event, &plan, out, &mut self.bytes);
+            } else {
+                copy_runs(event, plan.fields, out, &mut self.bytes);
             }
-            self.index.extend_from_slice(&out);
         }
     }
 }
@@ -35,30 +36,95 @@ impl FlatBatch {
 /// What a batch for these needs holds.
 struct Plan {
     needs: Needs,
-    /// Flags of an event that go on.
-    keep: u32,
+    /// Fields that are copied; one bit each.
+    fields: u32,
     /// Flags that say what is withheld.
     withheld: u32,
 }
 
 impl Plan {
     fn new(needs: Needs) -> Self {
-        let flag = |needed, flag| if needed { 0 } else { flag };
-        let withheld = flag(needs.attributes, row::WITHHELD_ATTRIBUTES)
-            | flag(needs.extensions, row::WITHHELD_EXTENSIONS)
-            | flag(needs.data, row::WITHHELD_DATA)
-            | flag(needs.context, row::WITHHELD_CONTEXT);
-        // Whether there is data, and of which form, stays visible: it is no value.
-        Self { needs, keep: row::HAS_DATA | row::FORM_MASK, withheld }
+        let bits = |needed, bits: u32| if needed { bits } else { 0 };
+        let fields = bits(needs.attributes, (1 << row::ATTRIBUTES) - 1)
+            | bits(needs.extensions, 1 << row::EXTENSIONS)
+            | bits(needs.data, 1 << row::DATA)
+            | bits(needs.context, 1 << row::CONTEXT);
+        let withheld = bits(!needs.attributes, row::WITHHELD_ATTRIBUTES)
+            | bits(!needs.extensions, row::WITHHELD_EXTENSIONS)
+            | bits(!needs.data, row::WITHHELD_DATA)
+            | bits(!needs.context, row::WITHHELD_CONTEXT);
+        Self { needs, fields, withheld }
     }
 
-    fn fields(&self) -> impl Iterator<Item = usize> {
-        let needs = self.needs;
-        (0..row::FIELDS).filter(move |&field| match field {
-            row::EXTENSIONS => needs.extensions,
-            row::DATA => needs.data,
-            row::CONTEXT => needs.context,
-            _ => needs.attributes,
-        })
+    /// Whether the structured event may be copied as it came (it holds nothing that is withheld), and should be (what it
+    /// holds besides values is little).
+    #[inline]
+    fn takes_whole(&self, event: &Event) -> bool {
+        let (_, extensions) = row::span(&event.row, row::EXTENSIONS);
+        let (data_start, data) = row::span(&event.row, row::DATA);
+        let whole = event.row[row::WHOLE + 1];
+        let allowed = self.needs.attributes && self.needs.data && (self.needs.extensions || extensions == 0);
+        // 512: names, quotes and attributes of most events; copying a few hundred bytes more costs less than six copies.
+        allowed && whole > 0 && data_start & SIDE == 0 && whole <= data.saturating_add(512)
     }
+}
+
+/// Copies the structured event, and what stands in the side buffer after it.
+#[inline]
+fn copy_whole(event: &Event, plan: &Plan, out: &mut [u32], bytes: &mut Vec<u8>) {
+    let (start, len) = (event.row[row::WHOLE], event.row[row::WHOLE + 1]);
+    let base = (bytes.len() as u32).wrapping_sub(start);
+    bytes.extend_from_slice(&event.message[start as usize..(start + len) as usize]);
+    let mut elsewhere = 0;
+    for field in 0..row::FIELDS {
+        let (start, len) = row::span(&event.row, field);
+        if start & SIDE != 0 {
+            elsewhere |= 1 << field;
+        } else if len > 0 {
+            out[4 + 2 * field] = start.wrapping_add(base);
+            out[5 + 2 * field] = len;
+        }
+    }
+    if elsewhere != 0 {
+        copy_runs(event, plan.fields & elsewhere, out, bytes);
+    }
+}
+
+/// Values that stand side by side in one buffer of the event.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    /// First byte and the one after the last, with the [`SIDE`] bit of the buffer: runs of different buffers never meet.
+    start: u32,
+    end: u32,
+}
+
+impl Run {
+    #[inline]
+    fn copy(self, event: &Event, bytes: &mut Vec<u8>) {
+        let buffer = if self.start & SIDE == 0 { &event.message } else { &event.side };
+        let start = (self.start & !SIDE) as usize;
+        bytes.extend_from_slice(&buffer[start..start + (self.end - self.start) as usize]);
+    }
+}
+
+/// Copies these fields, each run at once.
+#[inline]
+fn copy_runs(event: &Event, mut fields: u32, out: &mut [u32], bytes: &mut Vec<u8>) {
+    let mut run = Run::default();
+    while fields != 0 {
+        let field = fields.trailing_zeros() as usize;
+        fields &= fields - 1;
+        let (start, len) = row::span(&event.row, field);
+        if len == 0 {
+            continue;
+        }
+        if start != run.end {
+            run.copy(event, bytes);
+            run = Run { start, end: start };
+        }
+        out[4 + 2 * field] = bytes.len() as u32 + (start - run.start);
+        out[5 + 2 * field] = len;
+        run.end = start + len;
+    }
+    run.copy(event, bytes);
 }

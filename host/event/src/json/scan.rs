@@ -8,6 +8,10 @@ use wide::u8x64;
 
 const BLOCK: usize = 64;
 
+/// What a block is read for: strings need to know their unusual characters, containers do not.
+const STRINGS: u8 = 0;
+const CONTAINERS: u8 = 1;
+
 /// Not JSON, at this byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -67,7 +71,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The closing quote of the string whose first character (or closing quote) is at `from`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string_end(&mut self, from: usize) -> Result<Found, Problem> {
         let mut range = self.seek(from).ok_or(Problem { at: self.text.len(), what: STRING_CUT })?;
         let mut special = 0;
@@ -82,7 +86,7 @@ impl<'a> Scanner<'a> {
             if quotes != 0 {
                 return Ok(Found { end: self.position(quotes), special: special != 0 });
             }
-            if !self.advance() {
+            if !self.advance::<STRINGS>() {
                 return Err(Problem { at: self.text.len(), what: STRING_CUT });
             }
             range = !0;
@@ -97,8 +101,7 @@ impl<'a> Scanner<'a> {
         let mut depth: usize = 1;
         loop {
             let (opens, closes) = (self.masks.opens & range, self.masks.closes & range);
-            let count = closes.count_ones() as usize;
-            let end = if count < depth { 0 } else { last_close(opens, closes, depth) };
+            let end = if closes == 0 { 0 } else { last_close(opens, closes, depth) };
             let within = range & end.wrapping_sub(1);
             let wrong =
                 within & (self.masks.controls & self.masks.inside | self.masks.backslashes & !self.masks.inside);
@@ -107,10 +110,13 @@ impl<'a> Scanner<'a> {
             }
             if end != 0 {
                 let at = self.position(end);
+                self.note_odd();
                 return self.check_pair(from - 1, at).map(|()| at + 1);
             }
-            depth = depth + opens.count_ones() as usize - count;
-            if !self.advance() {
+            if opens | closes != 0 {
+                depth = depth + opens.count_ones() as usize - closes.count_ones() as usize;
+            }
+            if !self.advance::<CONTAINERS>() {
                 return Err(cut);
             }
             range = !0;
@@ -130,7 +136,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn seek(&mut self, at: usize) -> Option<u64> {
         while at >= self.next {
-            if !self.advance() {
+            if !self.advance::<STRINGS>() {
                 return None;
             }
         }
@@ -150,23 +156,20 @@ impl<'a> Scanner<'a> {
 
     /// Reads the next block; false at the end of the text.
     #[inline]
-    fn advance(&mut self) -> bool {
+    fn advance<const MODE: u8>(&mut self) -> bool {
         let Some(rest) = self.text.get(self.next..).filter(|rest| !rest.is_empty()) else { return false };
-        match rest.first_chunk::<BLOCK>() {
-            Some(block) => self.load(block),
-            None => {
-                let mut block = [b' '; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.load(&block);
-            }
-        }
+        self.load::<MODE>(block(rest));
         self.next += BLOCK;
         true
     }
 
+    /// Makes the mask that was left out while a container was skipped.
+    fn note_odd(&mut self) {
+        self.masks.odd = high(block(&self.text[self.next - BLOCK..])) | self.masks.controls;
+    }
+
     #[inline]
-    fn load(&mut self, block: &[u8; BLOCK]) {
-        let bytes = u8x64::new(*block);
+    fn load<const MODE: u8>(&mut self, bytes: u8x64) {
         let is = |byte: u8| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
         let backslashes = is(b'\\');
         let quotes = is(b'"') & !self.carry.escapes(backslashes);
@@ -177,18 +180,35 @@ impl<'a> Scanner<'a> {
         let folded = bytes | u8x64::splat(0x20);
         let folded_is = |byte: u8| folded.simd_eq(u8x64::splat(byte)).to_bitmask();
         let controls = bytes.min(u8x64::splat(0x1F)).simd_eq(bytes).to_bitmask();
-        // 0x7F and above plus one has the sign bit, which is what a bit mask takes; 0xFF does not occur in UTF-8.
-        let high = (bytes + u8x64::splat(1)).to_bitmask();
         self.masks = Masks {
             quotes,
             inside,
             backslashes,
-            odd: high | controls,
+            odd: if MODE == STRINGS { high(bytes) | controls } else { 0 },
             controls,
             opens: folded_is(b'{') & !inside,
             closes: folded_is(b'}') & !inside,
         };
     }
+}
+
+/// The next 64 bytes, with blanks after the end of the text.
+#[inline]
+fn block(rest: &[u8]) -> u8x64 {
+    match rest.first_chunk::<BLOCK>() {
+        Some(block) => u8x64::new(*block),
+        None => {
+            let mut block = [b' '; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            u8x64::new(block)
+        }
+    }
+}
+
+/// Bytes of 0x7F and above: plus one they have the sign bit, which is what a bit mask takes (0xFF is not UTF-8).
+#[inline]
+fn high(bytes: u8x64) -> u64 {
+    (bytes + u8x64::splat(1)).to_bitmask()
 }
 
 impl Carry {
@@ -220,7 +240,11 @@ fn prefix_xor(mut bits: u64) -> u64 {
 }
 
 /// The bit of the closing bracket that brings `depth` to 0, or 0 if none does.
+#[inline]
 fn last_close(opens: u64, mut closes: u64, depth: usize) -> u64 {
+    if (closes.count_ones() as usize) < depth {
+        return 0;
+    }
     let mut closed = 0;
     while closes != 0 {
         let close = closes & closes.wrapping_neg();
@@ -237,7 +261,7 @@ fn last_close(opens: u64, mut closes: u64, depth: usize) -> u64 {
 pub(crate) fn check_depth(text: &[u8], limit: usize) -> Result<(), Problem> {
     let mut scanner = Scanner::new(text);
     let mut depth = 0usize;
-    while scanner.advance() {
+    while scanner.advance::<CONTAINERS>() {
         let mut brackets = scanner.masks.opens | scanner.masks.closes;
         while brackets != 0 {
             let bracket = brackets & brackets.wrapping_neg();
