@@ -1,0 +1,19 @@
+//! One file per command: its options, what it does, and the words it uses.
+
+pub mod build;
+pub mod demo;
+pub mod eval;
+pub mod inspect;
+pub mod run;
+pub mod validate;
+
+mod module_file;
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}

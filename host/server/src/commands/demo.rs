@@ -1,0 +1,298 @@
+//! `tidegate demo`: the story of the demo, told on screen as it happens. See [`crate::demo`] for what happens.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cli,
+    demo::{
+        account::{self, Entry},
+        audit::audit,
+        folder::{DOCUMENTS, Folder, documents},
+        orders::{EU, US},
+        producer::Producer,
+        sample,
+        workshop::{Examples, Module},
+    },
+    host::{Drained, Ending, Happened, Host, HostOptions, StartError},
+    human,
+    problem::{OrProblem as _, because, problem},
+    runtime::{self, runtime},
+    signals::Stop,
+};
+
+/// Options of `demo`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "It needs the sources of Tidegate: `cargo run --release -- demo`, where you cloned it.")]
+pub struct Args {
+    /// How many orders
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    events: u64,
+    /// Keep the folder with documents, modules, orders and outputs
+    #[arg(long)]
+    keep: bool,
+    /// Use this folder (new or empty), and keep it
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// The policy that is swapped, `namespace/name`.
+const FILTER: &str = "shop/order-guard";
+const ORDERS: &str = "orders.jsonl";
+const SINKS: [(&str, &str); 2] = [(EU, "eu.jsonl"), (US, "us.jsonl")];
+/// How often the demo looks at the host.
+const LOOK: Duration = Duration::from_millis(50);
+/// Between two lines of progress.
+const TELL: Duration = Duration::from_millis(1_000);
+/// Nothing settled for this long: something is stuck.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// Tells the story. Fine only where every order is where it must be.
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<cli::Ending> {
+    writeln!(
+        out,
+        "Orders in a growing file go through a filter, a transform and a matcher, and come out in two files.\n"
+    )?;
+    let examples = Examples::find()?;
+    let mut folder = Folder::open(args.dir.as_deref())?;
+    if args.keep {
+        folder.keep();
+    }
+    let modules = Modules::build(&examples, &folder, out)?;
+    let runtime = runtime(runtime::THREADS)?;
+    let clean = runtime.block_on(async {
+        let mut demo = Demo { folder: &folder, modules: &modules, count: args.events, stop: Stop::listen()?, out };
+        demo.play().await
+    })?;
+    next_steps(&examples, &folder, out)?;
+    Ok(if clean { cli::Ending::Fine } else { cli::Ending::Refused })
+}
+
+struct Modules {
+    guard: Module,
+    newer_guard: Module,
+    redact: Module,
+    route: Module,
+}
+
+impl Modules {
+    fn build(examples: &Examples, folder: &Folder, out: &mut dyn Write) -> anyhow::Result<Modules> {
+        writeln!(out, "1. Build the example modules in {}", examples.path().display())?;
+        out.flush()?;
+        let began = Instant::now();
+        let mut build = |example: &str, features: &[&str], file: &str| -> anyhow::Result<Module> {
+            let module = examples.build(example, features, file, folder)?;
+            writeln!(out, "   {:<22} {:>9}  {}", module.file, human::size(module.size), human::digest(&module.digest))?;
+            out.flush()?;
+            Ok(module)
+        };
+        let modules = Modules {
+            guard: build("order-guard", &[], "order-guard")?,
+            newer_guard: build("order-guard", &["v2"], "order-guard-v2")?,
+            redact: build("redact-fields", &[], "redact-fields")?,
+            route: build("route-by-region", &[], "route-by-region")?,
+        };
+        writeln!(out, "   in {}\n", human::duration(began.elapsed()))?;
+        Ok(modules)
+    }
+
+    fn documents(&self, guard: &Module) -> String {
+        documents(&[("order-guard", guard), ("redact-fields", &self.redact), ("route-by-region", &self.route)])
+    }
+}
+
+struct Demo<'a> {
+    folder: &'a Folder,
+    modules: &'a Modules,
+    count: u64,
+    stop: Stop,
+    out: &'a mut dyn Write,
+}
+
+impl Demo<'_> {
+    /// Whether every order ended where it must.
+    async fn play(&mut self) -> anyhow::Result<bool> {
+        let first = self.modules.documents(&self.modules.guard);
+        self.folder.write_documents(&first).or_problem("the documents cannot be written", "")?;
+        writeln!(self.out, "2. Start a host on these documents ({DOCUMENTS}):\n")?;
+        for line in sample::policy(&first, "order-guard") {
+            writeln!(self.out, "   │ {line}")?;
+        }
+        let mut host = self.start().await?;
+        self.tell_live(&host, "is live")?;
+        writeln!(self.out, "\n3. Write {} orders into {ORDERS}, and let them flow", human::count(self.count))?;
+        self.flow(&mut host).await?;
+        writeln!(self.out, "\n5. Stop the host")?;
+        let entries: Vec<Entry> = {
+            let drained = host.drain().await;
+            if drained == Drained::CutShort {
+                writeln!(self.out, "   it did not settle everything in time")?;
+            }
+            host.control().history().iter().map(|generation| Entry::of(generation, FILTER)).collect()
+        };
+        drop(host);
+        writeln!(self.out, "   What it counted:\n")?;
+        account::write(&entries, &SINKS.map(|(sink, _)| sink), self.out)?;
+        self.check(&entries)
+    }
+
+    async fn start(&mut self) -> anyhow::Result<Host> {
+        let options = HostOptions {
+            paths: vec![self.folder.file(DOCUMENTS)],
+            development: false,
+            state_dir: self.folder.file(".tidegate"),
+            grace: Duration::from_secs(30),
+        };
+        Host::start(options).await.map_err(|error| match error {
+            StartError::Failed(error) => error,
+            StartError::Refused(report) => because(report, "the demo's documents are refused", ""),
+        })
+    }
+
+    /// From the first order to the last one settled, with the swap between.
+    async fn flow(&mut self, host: &mut Host) -> anyhow::Result<()> {
+        let failed = "the orders cannot be written";
+        let mut producer = Producer::start(self.folder.file(ORDERS), self.count).or_problem(failed, "")?;
+        let (mut told, mut edited, mut progress) = (Instant::now(), None, (0, Instant::now()));
+        let mut shown = false;
+        loop {
+            let happened = {
+                let look = async {
+                    tokio::select! {
+                        () = tokio::time::sleep(LOOK) => {}
+                        () = self.stop.asked() => {}
+                    }
+                };
+                host.next(Ending::Ignored, look).await
+            };
+            match happened {
+                Happened::Swapped(_) => {
+                    let took = edited.map(|at: Instant| at.elapsed()).unwrap_or_default();
+                    self.tell_live(host, &format!("is live, {} after the edit", human::duration(took)))?;
+                    writeln!(
+                        self.out,
+                        "   Orders went on flowing meanwhile; the batch under way ended under the old one.\n"
+                    )?;
+                    producer.release();
+                }
+                Happened::Refused(report) => return Err(because(report, "the changed documents are refused", "")),
+                Happened::Ended | Happened::Until => {}
+            }
+            producer.failed().or_problem(failed, "is the disk full?")?;
+            if self.stop.is_asked() {
+                return Err(problem("the demo was stopped", ""));
+            }
+            let settled = settled(host);
+            if settled > progress.0 {
+                progress = (settled, Instant::now());
+            }
+            if !shown {
+                shown = self.show_sample()?;
+            }
+            if told.elapsed() >= TELL {
+                let (written, settled) = (human::count(producer.written()), human::count(settled));
+                writeln!(self.out, "   {written:>9} written {settled:>9} settled")?;
+                self.out.flush()?;
+                told = Instant::now();
+            }
+            if edited.is_none() && producer.written() >= self.count / 2 {
+                self.edit()?;
+                edited = Some(Instant::now());
+            }
+            if settled >= self.count {
+                let count = human::count(settled);
+                writeln!(self.out, "   {count:>9} written {count:>9} settled: that was the last one")?;
+                return Ok(());
+            }
+            if progress.1.elapsed() > STALLED {
+                let lanes: Vec<String> = host.control().status().iter().map(|lane| format!("{lane:?}")).collect();
+                let trouble = host.control().sink_trouble();
+                let hint = format!("lanes: {}; sinks: {trouble:?}", lanes.join(", "));
+                return Err(problem(format!("no order was settled for {}", human::duration(STALLED)), hint));
+            }
+        }
+    }
+
+    /// The swap, as an operator does it: by an edit.
+    fn edit(&mut self) -> anyhow::Result<()> {
+        let (old, new) = (&self.modules.guard, &self.modules.newer_guard);
+        writeln!(self.out, "\n4. Meanwhile swap the filter for a newer build, by editing {DOCUMENTS}:\n")?;
+        let (before, after) = (self.modules.documents(old), self.modules.documents(new));
+        for line in sample::changes(&before, &after) {
+            writeln!(self.out, "   │ {line}")?;
+        }
+        writeln!(self.out)?;
+        self.out.flush()?;
+        self.folder.write_documents(&after).or_problem("the documents cannot be written", "")
+    }
+
+    fn tell_live(&mut self, host: &Host, what: &str) -> io::Result<()> {
+        let Some(generation) = host.control().current() else { return Ok(()) };
+        writeln!(self.out, "\n   generation {} ({}) {what}:", generation.number, generation.id)?;
+        for policy in &generation.policies {
+            let name = policy.policy.rsplit('/').next().unwrap_or_default();
+            writeln!(self.out, "   {name:<17} {:<7} {}", policy.version, human::digest(&policy.digest))?;
+        }
+        self.out.flush()
+    }
+
+    /// One order before and after, as soon as one has come out.
+    fn show_sample(&mut self) -> anyhow::Result<bool> {
+        let Some((before, after)) = sample::first_out(&self.folder.file(SINKS[0].1))? else { return Ok(false) };
+        writeln!(self.out, "   in   {before}\n   out  {after}\n")?;
+        self.out.flush()?;
+        Ok(true)
+    }
+
+    fn check(&mut self, entries: &[Entry]) -> anyhow::Result<bool> {
+        let files = SINKS.map(|(sink, file)| (sink, self.folder.file(file)));
+        let outputs: Vec<_> = files.iter().map(|(sink, file)| (*sink, file.as_path())).collect();
+        let audit = audit(self.count, entries, &outputs).or_problem("the outputs cannot be read", "")?;
+        let names = SINKS.map(|(_, file)| file).join(" and ");
+        writeln!(self.out, "\n6. Read {names} back and look for every order by its id")?;
+        let (lost, doubled, invented, reordered) = (audit.lost, audit.doubled, audit.invented, audit.reordered);
+        let delivered = human::count(audit.delivered);
+        writeln!(
+            self.out,
+            "   {delivered} came out: {lost} lost, {doubled} doubled, {invented} invented, {reordered} out of order"
+        )?;
+        let swapped = entries.len() == 2 && entries.iter().all(|entry| entry.tally.received > 0);
+        for finding in &audit.findings {
+            writeln!(self.out, "   ✗ {finding}")?;
+        }
+        if !swapped {
+            writeln!(self.out, "   ✗ the swap did not happen in the middle of the flow")?;
+        }
+        let clean = audit.is_clean() && swapped;
+        if clean {
+            writeln!(self.out, "   every one decided by one generation, redacted, and where its region belongs")?;
+            writeln!(self.out, "\nNothing lost, doubled or reordered.")?;
+        } else {
+            writeln!(self.out, "\nThis is not how it must be: please report it, with all of the above.")?;
+        }
+        Ok(clean)
+    }
+}
+
+fn settled(host: &Host) -> u64 {
+    let generations = host.control().history().iter();
+    generations.flat_map(|generation| generation.tally.snapshot().into_values()).map(|tally| tally.received).sum()
+}
+
+fn next_steps(examples: &Examples, folder: &Folder, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nWhat next")?;
+    let (path, filter) = (folder.path().display(), examples.path().join("order-guard/src/lib.rs"));
+    if folder.is_kept() {
+        writeln!(out, "  look at the files           {path}")?;
+        writeln!(out, "  run the host yourself       tidegate run {path}/{DOCUMENTS}")?;
+    } else {
+        writeln!(out, "  keep the files to look at   tidegate demo --dir my-demo")?;
+    }
+    writeln!(out, "  see what a module is        tidegate inspect FILE.wasm")?;
+    writeln!(out, "  read and change a filter    {}", filter.display())?;
+    writeln!(out, "  write one, see it live      README.md, \"Write a filter\"")?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `tidegate run`: a host in the foreground.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use tidegate_control::Generation;
+use tidegate_policy::Report;
+
+use crate::{
+    cli,
+    host::{Drained, Ending, Happened, Host, HostOptions, StartError},
+    human,
+    runtime::{self, runtime},
+    signals::Stop,
+};
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Documents are watched: a change is verified, then swapped in while events flow; one with mistakes is reported
+and leaves running what runs. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.")]
+pub struct Args {
+    /// Document files, or folders of them (*.yaml, *.yml, *.json)
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Let documents leave out the digests of modules, for trying things out
+    #[arg(long)]
+    dev: bool,
+    /// Where positions and compiled modules are kept [default: $XDG_STATE_HOME/tidegate, else ./.tidegate]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// How long what is in flight may take to settle when the host stops
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = human::parse_duration)]
+    grace: Duration,
+    /// End when every source has ended by itself (files without `follow`)
+    #[arg(long)]
+    once: bool,
+    /// Worker threads
+    #[arg(long, value_name = "N", default_value_t = runtime::THREADS)]
+    threads: NonZeroUsize,
+}
+
+/// Runs until a signal, or with `--once` until the sources have ended.
+pub fn run(args: Args) -> anyhow::Result<cli::Ending> {
+    runtime(args.threads)?.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
+    let mut stop = Stop::listen()?;
+    let options = HostOptions {
+        paths: args.paths,
+        development: args.dev,
+        state_dir: args.state_dir.unwrap_or_else(default_state_dir),
+        grace: args.grace,
+    };
+    let mut host = match Host::start(options).await {
+        Ok(host) => host,
+        Err(StartError::Failed(error)) => return Err(error),
+        Err(StartError::Refused(report)) => {
+            refused(&report);
+            return Ok(cli::Ending::Refused);
+        }
+    };
+    if let Some(generation) = host.control().current() {
+        announce("host is ready", generation);
+    }
+    let ending = if args.once { Ending::Told } else { Ending::Ignored };
+    loop {
+        match host.next(ending, stop.asked()).await {
+            Happened::Swapped(generation) => announce("generation is live", &generation),
+            Happened::Refused(report) => {
+                refused(&report);
+                tracing::warn!("the changed documents were refused: what ran before goes on");
+            }
+            Happened::Ended => {
+                tracing::info!("every source has ended");
+                break;
+            }
+            Happened::Until => break,
+        }
+    }
+    match host.drain().await {
+        Drained::Settled => {
+            tracing::info!("host has ended: all that was taken is settled");
+            Ok(cli::Ending::Fine)
+        }
+        Drained::CutShort => {
+            let grace = human::duration(args.grace);
+            tracing::warn!(%grace, "host has ended before all was settled: the rest will be delivered again");
+            Ok(cli::Ending::Refused)
+        }
+    }
+}
+
+fn announce(what: &str, generation: &Generation) {
+    let (routes, policies) = (generation.routes.len(), generation.policies.len());
+    tracing::info!(generation = %generation.id, number = generation.number, routes, policies, "{what}");
+}
+
+/// Reports are read by people in any log format: one mistake, one log event.
+fn refused(report: &Report) {
+    for diagnostic in &report.diagnostics {
+        tracing::error!("{diagnostic}");
+    }
+}
+
+fn default_state_dir() -> PathBuf {
+    match std::env::var_os("XDG_STATE_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => PathBuf::from(home).join("tidegate"),
+        None => PathBuf::from(".tidegate"),
+    }
+}

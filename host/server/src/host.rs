@@ -1,0 +1,207 @@
+//! A host: documents on disk kept running, and changed while they run.
+//!
+//! [`Host::start`] verifies the documents and opens what they name; [`Host::next`] waits for whatever happens next and has
+//! already acted on it when it returns. Signals, screens and exit codes are the business of whoever owns a host.
+
+use std::{
+    fs::{self, File, TryLockError},
+    future::Future,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Watch};
+use tidegate_engine::{Compiler, Engine, EngineOptions};
+use tidegate_pipeline::WindowOptions;
+use tidegate_policy::Report;
+
+use crate::{
+    connectors,
+    problem::{OrProblem as _, problem},
+};
+
+/// Instances alive at once, at most: one for each policy and lane. A pool reserves address space for them, not memory.
+const INSTANCES: u32 = 1000;
+
+/// How a host is set up.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Document files, and directories of them.
+    pub paths: Vec<PathBuf>,
+    /// Digests of modules may be absent.
+    pub development: bool,
+    /// What must survive a restart: cursors, and the cache of compiled modules. Made if missing; one host at a time.
+    pub state_dir: PathBuf,
+    /// How long what is in flight may take to settle.
+    pub grace: Duration,
+}
+
+/// A running host. Dropping it stops it where it is: what is in flight will be delivered again.
+#[derive(Debug)]
+pub struct Host {
+    control: Control,
+    watch: Watch,
+    grace: Duration,
+    // Held for as long as the host lives.
+    _lock: File,
+}
+
+/// Why a host did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The documents have mistakes.
+    Refused(Report),
+    /// Something around them is wrong.
+    Failed(anyhow::Error),
+}
+
+/// What happened to a host.
+#[derive(Debug)]
+pub enum Happened {
+    /// Changed documents went live.
+    Swapped(Arc<Generation>),
+    /// Changed documents have mistakes; what ran before goes on.
+    Refused(Report),
+    /// Every source has ended by itself.
+    Ended,
+    /// What the caller waited for.
+    Until,
+}
+
+/// Whether the end of all sources is something that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is told, once for each time it is asked.
+    Told,
+    /// The host goes on waiting for documents.
+    Ignored,
+}
+
+/// How a host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything in flight was settled.
+    Settled,
+    /// The grace time passed: what was in flight will be delivered again.
+    CutShort,
+}
+
+impl Host {
+    /// Verifies the documents and starts what they say.
+    pub async fn start(options: HostOptions) -> Result<Host, StartError> {
+        let failed = StartError::Failed;
+        let lock = lock_state(&options.state_dir).map_err(failed)?;
+        let engine = engine(Some(options.state_dir.join("modules"))).map_err(failed)?;
+        let set = read(&options.paths).map_err(failed)?;
+        let mut control = Control::new(engine, connectors::registry(), control_options(&options));
+        control.apply(&set).await.map_err(StartError::Refused)?;
+        let watch = Watch::new(options.paths, Some(&set));
+        Ok(Host { control, watch, grace: options.grace, _lock: lock })
+    }
+
+    /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
+    /// [`Happened::Ended`] is told only where `ending` asks for it: a host without sources at work waits for documents.
+    pub async fn next(&mut self, ending: Ending, until: impl Future<Output = ()>) -> Happened {
+        let ended = async {
+            match ending {
+                Ending::Told => self.control.ended().await,
+                Ending::Ignored => std::future::pending().await,
+            }
+        };
+        let set = tokio::select! {
+            biased;
+            () = until => return Happened::Until,
+            () = ended => return Happened::Ended,
+            set = self.watch.changed() => set,
+        };
+        match self.control.apply(&set).await {
+            Ok(generation) => Happened::Swapped(generation),
+            Err(report) => Happened::Refused(report),
+        }
+    }
+
+    /// What runs, its history, its lanes.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Takes nothing more, settles what is in flight within the grace time, and closes everything.
+    pub async fn drain(&mut self) -> Drained {
+        match tokio::time::timeout(self.grace, self.control.drain()).await {
+            Ok(()) => Drained::Settled,
+            Err(_) => Drained::CutShort,
+        }
+    }
+}
+
+/// Checks documents as a host would, without running anything.
+pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(Control, DocumentSet)> {
+    let options = HostOptions {
+        paths: paths.to_vec(),
+        development,
+        // Nothing is opened, so nothing is kept.
+        state_dir: PathBuf::from(".tidegate"),
+        grace: Duration::ZERO,
+    };
+    let set = read(paths)?;
+    Ok((Control::new(engine(None)?, connectors::registry(), control_options(&options)), set))
+}
+
+/// The engine of this program: compiles in a child of itself.
+pub(crate) fn engine(cache_dir: Option<PathBuf>) -> anyhow::Result<Engine> {
+    let program =
+        std::env::current_exe().or_problem("this program does not find itself", "it compiles modules in a child")?;
+    let options = EngineOptions { cache_dir, compiler: Compiler::Child(program), instances: INSTANCES };
+    Engine::new(options).or_problem("WebAssembly cannot run here", "look at the limits on address space (`ulimit -v`)")
+}
+
+fn control_options(options: &HostOptions) -> ControlOptions {
+    ControlOptions {
+        state_dir: options.state_dir.clone(),
+        development: options.development,
+        window: WindowOptions::default(),
+        grace: options.grace,
+    }
+}
+
+fn read(paths: &[PathBuf]) -> anyhow::Result<DocumentSet> {
+    let set = DocumentSet::read(paths)
+        .or_problem("the documents cannot be read", "name files, or folders with *.yaml, *.yml or *.json in them")?;
+    if set.files.is_empty() {
+        let folders: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(problem(
+            format!("no documents in {}", folders.join(", ")),
+            "documents are files that end in .yaml, .yml or .json",
+        ));
+    }
+    Ok(set)
+}
+
+/// Two hosts with one state would overwrite each other's positions.
+fn lock_state(dir: &Path) -> anyhow::Result<File> {
+    let shown = dir.display();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .or_problem(format!("the state directory {shown} cannot be made"), "choose another with --state-dir")?;
+    let lock = File::create(dir.join("lock"))
+        .or_problem(format!("the state directory {shown} cannot be written"), "choose another with --state-dir")?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(problem(
+            format!("another host uses the state directory {shown}"),
+            "stop it, or choose another with --state-dir",
+        )),
+        // A file system without locks: the operator must know, but it is no reason not to run.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!(%error, "the state directory cannot be locked: start no second host on it");
+            Ok(lock)
+        }
+        Err(TryLockError::Error(error)) => Err(error)
+            .or_problem(format!("the state directory {shown} cannot be locked"), "choose another with --state-dir"),
+    }
+}

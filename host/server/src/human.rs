@@ -1,0 +1,111 @@
+//! Numbers as a person reads and writes them.
+
+use std::time::Duration;
+
+/// `20,000`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// `1 route`, `3 routes`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        _ if number == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {plural}", count(number as u64))
+}
+
+/// `812 B`, `24.1 KiB`, `3.0 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const KIB: u64 = 1 << 10;
+    const MIB: u64 = 1 << 20;
+    match bytes {
+        0..KIB => format!("{bytes} B"),
+        KIB..MIB => format!("{:.1} KiB", bytes as f64 / KIB as f64),
+        MIB.. => format!("{:.1} MiB", bytes as f64 / MIB as f64),
+    }
+}
+
+/// `84 ms`, `1.2 s`, `2 min 3 s`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.as_millis());
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60.. => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+/// `10s`, `500ms`, `2m`; for the command line.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let problem = || format!("`{text}` is no duration; write a whole number with ms, s, m or h, as in 10s");
+    let number: u64 = digits.parse().map_err(|_| problem())?;
+    let unit_ms = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(problem()),
+    };
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(problem)
+}
+
+/// The first twelve digits of a digest: enough to tell modules apart, as version control does.
+pub(crate) fn digest(digest: &str) -> &str {
+    const SHOWN: usize = "sha256:".len() + 12;
+    digest.get(..SHOWN).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (20_000, "20,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(count(number), shown);
+        }
+    }
+
+    #[test]
+    fn nouns_follow_their_number() {
+        for (number, noun, shown) in
+            [(1, "route", "1 route"), (0, "mistake", "0 mistakes"), (3, "policy", "3 policies")]
+        {
+            assert_eq!(counted(number, noun), shown);
+        }
+    }
+
+    #[test]
+    fn durations_are_read_and_shown() {
+        for (text, millis, shown) in
+            [("84ms", 84, "84 ms"), ("10s", 10_000, "10.0 s"), ("2m", 120_000, "2 min 0 s"), ("0s", 0, "0 ms")]
+        {
+            let parsed = parse_duration(text).expect(text);
+            assert_eq!(parsed, Duration::from_millis(millis), "{text}");
+            assert_eq!(duration(parsed), shown);
+        }
+        for wrong in ["", "10", "s", "1.5s", "-1s", "ten s", "18446744073709551615h"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (bytes, shown) in [(812, "812 B"), (1 << 10, "1.0 KiB"), (24_700, "24.1 KiB"), (3 << 20, "3.0 MiB")] {
+            assert_eq!(size(bytes), shown);
+        }
+    }
+}

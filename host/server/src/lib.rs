@@ -1,0 +1,21 @@
+//! The `tidegate` program as a library: its commands, and a [`host`] that runs documents.
+//!
+//! Wiring and command line only. What an event is, what a policy may do and how one is swapped is decided in the crates
+//! below; here they are put together, and what they say is put into words for a person. [`commands`] holds one file per
+//! command.
+
+pub mod build;
+pub mod cli;
+pub mod commands;
+mod connectors;
+mod demo;
+pub mod host;
+mod human;
+mod logging;
+mod problem;
+mod runtime;
+mod signals;
+mod table;
+
+/// The hidden command by which the host calls itself to compile a component; see [`tidegate_engine::compile_child`].
+pub const COMPILE_MODULE: &str = "compile-module";

@@ -1,0 +1,11 @@
+//! The `tidegate` program. Wiring only: everything is in the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A child that compiles one component under limits of its own: before any thread, runtime or log exists.
+    if std::env::args_os().nth(1).is_some_and(|word| word == tidegate::COMPILE_MODULE) {
+        return tidegate_engine::compile_child();
+    }
+    tidegate::cli::main()
+}
