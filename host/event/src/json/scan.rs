@@ -114,7 +114,7 @@ impl<'a> Scanner<'a> {
                 return self.check_pair(from - 1, at).map(|()| at + 1);
             }
             if opens | closes != 0 {
-                depth = depth + opens.count_ones() as usize - closes.count_ones() as usize;
+                depth = depth + count(opens) - count(closes);
             }
             if !self.advance::<CONTAINERS>() {
                 return Err(cut);
@@ -165,27 +165,25 @@ impl<'a> Scanner<'a> {
 
     /// Makes the mask that was left out while a container was skipped.
     fn note_odd(&mut self) {
-        self.masks.odd = high(block(&self.text[self.next - BLOCK..])) | self.masks.controls;
+        self.masks.odd = Rare::find::<STRINGS>(block(&self.text[self.next - BLOCK..])).odd;
     }
 
     #[inline]
     fn load<const MODE: u8>(&mut self, bytes: u8x64) {
-        let is = |byte: u8| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
-        let backslashes = is(b'\\');
-        let quotes = is(b'"') & !self.carry.escapes(backslashes);
+        let rare = Rare::find::<MODE>(bytes);
+        let quotes = bytes.simd_eq(u8x64::splat(b'"')).to_bitmask() & !self.carry.escapes(rare.backslashes);
         let inside = prefix_xor(quotes) ^ self.carry.inside;
         // Sign bit of the last byte, spread.
         self.carry.inside = ((inside as i64) >> 63) as u64;
         // With bit 5 set, brackets and braces are the same characters.
         let folded = bytes | u8x64::splat(0x20);
         let folded_is = |byte: u8| folded.simd_eq(u8x64::splat(byte)).to_bitmask();
-        let controls = bytes.min(u8x64::splat(0x1F)).simd_eq(bytes).to_bitmask();
         self.masks = Masks {
             quotes,
             inside,
-            backslashes,
-            odd: if MODE == STRINGS { high(bytes) | controls } else { 0 },
-            controls,
+            backslashes: rare.backslashes,
+            odd: rare.odd,
+            controls: rare.controls,
             opens: folded_is(b'{') & !inside,
             closes: folded_is(b'}') & !inside,
         };
@@ -205,10 +203,29 @@ fn block(rest: &[u8]) -> u8x64 {
     }
 }
 
-/// Bytes of 0x7F and above: plus one they have the sign bit, which is what a bit mask takes (0xFF is not UTF-8).
-#[inline]
-fn high(bytes: u8x64) -> u64 {
-    (bytes + u8x64::splat(1)).to_bitmask()
+/// Masks that are 0 in most blocks.
+#[derive(Clone, Copy, Default)]
+struct Rare {
+    backslashes: u64,
+    controls: u64,
+    odd: u64,
+}
+
+impl Rare {
+    /// One question whether there is any of them is cheaper than three masks; `odd` is made for strings only.
+    #[inline]
+    fn find<const MODE: u8>(bytes: u8x64) -> Self {
+        let backslash = bytes.simd_eq(u8x64::splat(b'\\'));
+        let control = bytes.min(u8x64::splat(0x1F)).simd_eq(bytes);
+        // Bytes of 0x7F and above plus one have the sign bit, which is what a bit mask takes (0xFF is not UTF-8).
+        let high = if MODE == STRINGS { bytes + u8x64::splat(1) } else { u8x64::ZERO };
+        if !(backslash | control | high).any() {
+            return Self::default();
+        }
+        let controls = control.to_bitmask();
+        let odd = if MODE == STRINGS { high.to_bitmask() | controls } else { 0 };
+        Self { backslashes: backslash.to_bitmask(), controls, odd }
+    }
 }
 
 impl Carry {
@@ -239,10 +256,16 @@ fn prefix_xor(mut bits: u64) -> u64 {
     bits ^ bits << 32
 }
 
+/// Bits set; most blocks have at most one, and without the instruction for it counting takes a dozen others.
+#[inline]
+fn count(mask: u64) -> usize {
+    if mask & mask.wrapping_sub(1) == 0 { usize::from(mask != 0) } else { mask.count_ones() as usize }
+}
+
 /// The bit of the closing bracket that brings `depth` to 0, or 0 if none does.
 #[inline]
 fn last_close(opens: u64, mut closes: u64, depth: usize) -> u64 {
-    if (closes.count_ones() as usize) < depth {
+    if count(closes) < depth {
         return 0;
     }
     let mut closed = 0;
