@@ -20,11 +20,17 @@ pub(crate) const WITHHELD_EXTENSIONS: u32 = 1 << 9;
 pub(crate) const WITHHELD_DATA: u32 = 1 << 10;
 pub(crate) const WITHHELD_CONTEXT: u32 = 1 << 11;
 
+/// All bits of word 0 that the contract has.
+pub(crate) const FLAGS_KNOWN: u32 =
+    HAS_DATA | FORM_MASK | WITHHELD_ATTRIBUTES | WITHHELD_EXTENSIONS | WITHHELD_DATA | WITHHELD_CONTEXT;
+
 /// In a row of a batch.
 pub(crate) const ORIGIN: usize = 1;
 pub(crate) const INHERIT: usize = 2;
 /// Bit of `inherit`: `extensions` holds only changes and removals.
 pub(crate) const INHERIT_PATCH: u32 = 1 << 16;
+/// All bits of `inherit` that the contract has.
+pub(crate) const INHERIT_KNOWN: u32 = ((1 << FIELDS) - 1) | INHERIT_PATCH;
 
 /// In a row of an event: start and length in the message of the structured event it was decoded from; length 0 where
 /// there is none, or it no longer says what the event says.

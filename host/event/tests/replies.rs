@@ -248,6 +248,16 @@ fn every_lie_is_found_and_blamed() {
     lie(reply().row(0).patch(&many), "more than 128 extension attributes");
     let flood: Vec<u8> = (0..100_000).flat_map(|n| entry(&format!("e{n}"), 1, "")).collect();
     lie(reply().row(0).field(EXTENSIONS, &flood), "more than 128 extension attributes");
+    lie(reply().row(0).field(CONTEXT, [entry("key", 1, "a"), entry("key", 1, "b")].concat()), "`key` is given twice");
+    lie(
+        reply().row(0).field(CONTEXT, entry("header.a", 1, "a\r\nb: c")),
+        "context `header.a` may not be set like this",
+    );
+    lie(reply().row(0).field(CONTEXT, entry("header.", 1, "a")), "context `header.` may not be set like this");
+    lie(reply().row(0).field(CONTEXT, entry("key", 9, "a")), "entry `key` has kind 9, which does not belong there");
+    lie(reply().row(0).field(CONTEXT, "x"), "the entries of `context` are cut off");
+    lie(reply().row(0).word(2, 1 << 17), "unknown bits 0x20000 in `inherit`");
+    lie(reply().row(0).word(0, 1 << 3), "unknown bits 0x8 in `flags`");
     lie(reply().row(0).field(CONTEXT, entry("topic", 1, "other")), "context `topic` may not be set like this");
 }
 
@@ -263,7 +273,7 @@ fn the_shape_of_the_index_is_checked() {
     assert_eq!(shape(&[], 0), Err("rows of 0 words, and the contract has 24".into()));
     assert_eq!(shape(&[0; 25], 24), Err("an index of 25 words, which is no multiple of 24".into()));
     assert_eq!(shape(&[0; 24], u32::MAX), Err("an index of 24 words, which is no multiple of 4294967295".into()));
-    // A later contract with wider rows.
+    // A later contract with wider rows: what is appended says nothing here.
     let mut wide = reply().row(0).index;
     wide.extend_from_slice(&[7; 8]);
     assert_eq!(shape(&wide, 32), Ok(1));

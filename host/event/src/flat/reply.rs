@@ -5,8 +5,8 @@
 //!   on as it came. Writing a value that is already there is not writing.
 //! - If several outputs of one origin inherit `id`, each of them gets `<id>.<k>`, `k` from 1 in their order; a single
 //!   one keeps the id as it is.
-//! - Context that is not inherited is a list of changes to `key` and `header.NAME` (kind 0 removes); the other entries
-//!   are always inherited, and may be repeated only as they are.
+//! - Context that is not inherited is a list of changes to `key` and `header.NAME` (kind 0 removes); what it does not
+//!   name is inherited, and other entries may be named only as they are.
 //! - `inherit` bit 16 makes `extensions` a list of changes, whether or not bit 7 is set. Kind 0 stands only there.
 
 mod context;
@@ -122,6 +122,7 @@ impl Writer<'_> {
     }
 
     fn changes<'r>(&self, reply: &'r Bytes, output: Output<'_>, origin: &Event) -> Result<Changes<'r>, ReplyProblem> {
+        check_bits(output.words)?;
         let mut changes = Changes::default();
         for field in (0..row::ATTRIBUTES).filter(|&field| !output.inherits(field)) {
             let value = value(reply, output, field)?;
@@ -228,6 +229,18 @@ impl Writer<'_> {
             row::set_span(row, row::DATA, start as u32, bytes.len() as u32);
         }
     }
+}
+
+/// What a later contract may say with more bits cannot be guessed.
+fn check_bits(words: &[u32]) -> Result<(), ReplyProblem> {
+    let known = [("flags", row::FLAGS, row::FLAGS_KNOWN), ("inherit", row::INHERIT, row::INHERIT_KNOWN)];
+    for (word, at, known) in known {
+        let bits = words[at] & !known;
+        if bits != 0 {
+            return Err(ReplyProblem::UnknownBits { word, bits });
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of a field of an output.

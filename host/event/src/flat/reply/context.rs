@@ -3,7 +3,7 @@
 use super::ReplyProblem;
 use crate::entries::{self, Entries, Entry};
 use crate::row;
-use crate::{Event, rules};
+use crate::{Event, InvalidEvent, rules};
 
 /// Context entries one output may set. More would make the merge (each against each) slow.
 const CHANGES_MAX: usize = 128;
@@ -19,6 +19,9 @@ pub(super) fn merged(origin: &Event, changes: &[u8]) -> Result<Option<Vec<u8>>, 
         let entry = entry.map_err(|_| ReplyProblem::Entries("context"))?;
         if count == CHANGES_MAX || std::str::from_utf8(entry.name).is_err() {
             return Err(refused(entry));
+        }
+        if entries::checked(changes).take(count).any(|other| other.name == entry.name) {
+            return Err(InvalidEvent::repeated(entry.name).into());
         }
         let now = entries::find(new.as_deref().unwrap_or(old), entry.name);
         let same = match (now, entry.kind) {

@@ -75,6 +75,14 @@ pub enum ReplyProblem {
         /// `event_bytes` of the rights.
         limit: usize,
     },
+    /// Bits in `flags` or `inherit` that the contract does not have.
+    #[error("unknown bits {bits:#x} in `{word}`")]
+    UnknownBits {
+        /// The word of the row.
+        word: &'static str,
+        /// The bits.
+        bits: u32,
+    },
     /// A form of data that the contract does not have.
     #[error("unknown form of data")]
     Form,
