@@ -219,6 +219,26 @@ fn structure() {
     refuses(&format!("{}{}", with(""), with("")), "byte 55: text after the event");
 }
 
+/// The scanner works on blocks of 64 bytes: what it finds must not depend on where in them something stands.
+#[test]
+fn every_offset_in_a_block_is_alike() {
+    for pad in 0..140 {
+        let x = "x".repeat(pad);
+        let data = format!(r#"{{"p":"{x}\\","q":[["}}",{{}}],"\""]}}"#);
+        let after = |value: &str| with(&format!(r#","data":{data},"subject":"{value}","after":"{x}\u00e9\\""#));
+        let event = decode(&after("ö"), Validate::Envelope).unwrap();
+        assert_eq!(event.subject(), Some("ö"), "{pad}");
+        assert_eq!(event.data().unwrap().bytes, data.as_bytes(), "{pad}");
+        assert_eq!(event.attribute("after").unwrap(), format!("{x}é\\"), "{pad}");
+        refuses(&after("\u{7f}"), "attribute `subject` holds a control character or noncharacter");
+        refuses(&after("\u{85}"), "attribute `subject` holds a control character or noncharacter");
+        let cut = after("s");
+        for end in cut.char_indices().map(|(at, _)| at) {
+            decode(&cut[..end], Validate::Envelope).expect_err(&cut[..end]);
+        }
+    }
+}
+
 #[test]
 fn only_full_validation_reads_the_grammar_of_data() {
     for data in ["{\"a\":}", "{1:2}", "[1,]", "[tru]", "{\"a\":\"\\x\"}", "[{]]", "{\"a\" 1}"] {
