@@ -6,7 +6,17 @@
 //! an `envelope:` rule (`format: lines`). With `follow: true` the lane goes on as `tail -F` does: an unterminated last
 //! line waits for its newline; a renamed file is read to its end before its successor; a truncated or replaced file is
 //! read from its beginning; a file that is missing is waited for. What is no event becomes a malformed message
-//! with its place, and the lane goes on.
+//! with its place, and the lane goes on. Without `follow` the lane ends with the file, and a last line needs no newline.
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `path` | relative to the document | required |
+//! | `follow` | wait at the end for more | `false` |
+//! | `format` | `cloudevents` or `lines` | `cloudevents` |
+//! | `envelope` | the rule for `lines`; may name `${file}`, `${path}`, `${line}`, `${offset}` | required for `lines`; `id` is `${offset}-${hash}` |
+//! | `validate` | `envelope` checks structure and attributes, `full` the grammar inside `data` too | `envelope` |
+//! | `maxLineBytes` | a longer line is malformed; its bytes are skipped, not held | `16Mi`, from 256 to `1Gi` |
+//! | `start` | `beginning` or `end`, while there is no cursor yet | `beginning` |
 //!
 //! **What settled means here.** The position up to which everything is settled is written to the cursor before `settle`
 //! returns (it survives a kill of the process: what was settled is not read again) and synced to the disk at
@@ -18,6 +28,12 @@
 //! numbered or dated (`orders.1`, `orders-20260131`).
 //!
 //! # Writing
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `path` | relative to the document; its folder must exist | required |
+//! | `maxBytes` | a full file becomes `path.1`, that `path.2`, and so on | none: never |
+//! | `keep` | how many full files are kept; older ones are deleted | 5, up to 1000 |
 //!
 //! Events are appended as structured JSON lines. **Durable means**: written and `fdatasync`ed, and the folder synced where a file
 //! was created or renamed. What queued up meanwhile is one write and one sync. A write that fails leaves no half line: the file is cut

@@ -6,6 +6,7 @@ mod appender;
 mod medium;
 
 use async_trait::async_trait;
+use tidegate_connector::sink::GROUP_BYTES;
 use tidegate_connector::{WriteError, Writer};
 use tidegate_event::{Event, json};
 
@@ -13,8 +14,8 @@ use self::appender::Appender;
 use self::medium::Disk;
 use crate::config::SinkConfig;
 
-/// Memory kept for the next group; a larger one is given back.
-const BUFFER_BYTES_KEPT: usize = 16 << 20;
+/// Memory kept for the next group; what a single huge event took is given back.
+const BUFFER_BYTES_KEPT: usize = GROUP_BYTES;
 
 /// Encoded lines of one group.
 #[derive(Debug, Default)]

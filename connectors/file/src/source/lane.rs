@@ -209,6 +209,7 @@ impl Lane for FileLane {
                     // Before waiting, for this call may be dropped there.
                     self.armed = false;
                     self.waited = true;
+                    self.reader.rest();
                     tokio::select! {
                         () = self.watch.changed() => {}
                         () = self.ledger.wait_for_rewind() => {}

@@ -72,6 +72,8 @@ pub(super) struct Reader {
     skipping: Option<TooLong>,
     /// A line that was skipped to its end.
     skipped: Option<TooLong>,
+    /// Lines of the last batch: what the next one is likely to need.
+    usual: usize,
 }
 
 impl Reader {
@@ -88,6 +90,7 @@ impl Reader {
             read_offset: 0,
             skipping: None,
             skipped: None,
+            usual: 0,
         }
     }
 
@@ -111,6 +114,11 @@ impl Reader {
     /// How far the file was read.
     pub(super) fn read_offset(&self) -> u64 {
         self.read_offset
+    }
+
+    /// The lane is about to wait: gives back memory that only a busy one needs.
+    pub(super) fn rest(&mut self) {
+        self.pool.0.truncate(1);
     }
 
     /// Reads on; called when everything read was split. What is read becomes lines for [`Reader::split`].
@@ -187,8 +195,8 @@ impl Reader {
         if self.split >= self.chunk.len() && self.skipped.is_none() {
             return None;
         }
-        let mut ranges = Vec::new();
-        let mut behind = Vec::new();
+        let mut ranges = Vec::with_capacity(self.usual);
+        let mut behind = Vec::with_capacity(self.usual);
         let mut too_long: Vec<TooLong> = self.skipped.take().into_iter().collect();
         let text = &self.chunk[..];
         let from = self.split;
@@ -220,6 +228,7 @@ impl Reader {
                 behind.push(self.at);
             }
         }
+        self.usual = ranges.len();
         let (chunk, chunk_offset, end) = (self.chunk.clone(), self.chunk_offset, self.at);
         if self.split >= self.chunk.len() {
             // Let go, so that the chunk can be used again as soon as its events are done.
