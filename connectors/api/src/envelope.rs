@@ -11,7 +11,7 @@
 //!   extensions: {partitionkey: "${data.customer}"}
 //! ```
 //!
-//! Every value is a template ([`template`]): literal text, `${data.PATH}` for a field of the message, `${NAME}` for what the
+//! Every value is a template: literal text, `${data.PATH}` for a field of the message, `${NAME}` for what the
 //! transport knows (each connector documents its names), `${hash}` for a fingerprint of the message, `$$` for a dollar sign.
 //! The message itself becomes the data, byte for byte: as JSON (and then it must be JSON) where `datacontenttype` is a JSON
 //! type, as text (then it must be UTF-8) where it is `text/*`, else as binary.

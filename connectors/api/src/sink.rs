@@ -1,6 +1,6 @@
 //! Where events go: a bounded queue before a writer.
 //!
-//! Lanes [`send`](Sink::send) batches and hold [`Receipt`]s; one task a sink ([`task`]) owns the connector's [`Writer`], groups
+//! Lanes [`send`](Sink::send) batches and hold [`Receipt`]s; one task a sink owns the connector's [`Writer`], groups
 //! what has queued up, retries in order and resolves the receipts. Nothing here knows what an event is for.
 
 mod receipt;
