@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::batch::{ROW_WORDS, Row, field, flag, inherit, word};
 use crate::bindings::events;
 use crate::output::Rows;
-use crate::value::{Entries, put_entry, same};
+use crate::value::{Entries, append, put_entry, same};
 use crate::{Event, Form, Needs, Value};
 
 thread_local! {
@@ -43,10 +43,12 @@ impl Draft {
     fn begin(event: &Event<'_>, inherited: u32) -> Draft {
         with(|drafts| {
             let row = drafts.rows();
-            let mut words = [0; ROW_WORDS];
-            words[word::ORIGIN] = event.row()[word::ORIGIN];
-            words[word::INHERIT] = inherited;
-            drafts.index.extend_from_slice(&words);
+            let mut head = [0; ROW_WORDS / 2];
+            head[word::ORIGIN] = event.row()[word::ORIGIN];
+            head[word::INHERIT] = inherited;
+            // In halves: a whole row is past what the compiler writes in place, and becomes a call of `memory.fill`.
+            drafts.index.extend_from_slice(&head);
+            drafts.index.extend_from_slice(&[0; ROW_WORDS / 2]);
             Draft { row }
         })
     }
@@ -224,7 +226,7 @@ impl Drafts {
 
     fn set(&mut self, row: u32, field: usize, value: &[u8]) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(value);
+        append(&mut self.bytes, value);
         self.set_span(row, field, start);
     }
 

@@ -194,8 +194,24 @@ pub(crate) fn put_entry(out: &mut Vec<u8>, name: &str, value: Option<Value<'_>>)
         length[2],
         length[3],
     ]);
-    out.extend_from_slice(name);
-    out.extend_from_slice(&value);
+    append(out, name);
+    append(out, &value);
+}
+
+/// Appends bytes. Up to here by words: for the few bytes of a name, the call that `memory.copy` is costs more than the copy.
+const SHORT: usize = 64;
+
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() > SHORT {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().for_each(|word| out.extend_from_slice(word));
+    let (halves, rest) = rest.as_chunks::<4>();
+    halves.iter().for_each(|half| out.extend_from_slice(half));
+    rest.iter().for_each(|byte| out.push(*byte));
 }
 
 /// Equality by words: `memcmp` on wasm32 goes byte by byte.
@@ -208,4 +224,53 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     let (words_b, rest_b) = b.as_chunks::<8>();
     words_a.iter().zip(words_b).all(|(x, y)| u64::from_le_bytes(*x) == u64::from_le_bytes(*y))
         && rest_a.iter().zip(rest_b).all(|(x, y)| x == y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_rests_are_appended_and_compared_as_bytes_are() {
+        let bytes: Vec<u8> = (0..200).collect();
+        for length in 0..200 {
+            let mut out = vec![7];
+            append(&mut out, &bytes[..length]);
+            assert_eq!(out[1..], bytes[..length]);
+            assert!(same(&out[1..], &bytes[..length]));
+            for wrong in 1..=length {
+                let mut other = out[1..].to_vec();
+                other[wrong - 1] ^= 1;
+                assert!(!same(&other, &bytes[..length]), "{length} bytes, byte {wrong} differs");
+            }
+        }
+    }
+
+    #[test]
+    fn entries_come_out_as_they_went_in() {
+        let values = [
+            Value::String("ü"),
+            Value::Integer(-5),
+            Value::Boolean(true),
+            Value::Binary(&[0, 255]),
+            Value::Uri("urn:x"),
+            Value::UriRef("/x"),
+            Value::Timestamp("2026-01-01T00:00:00Z"),
+        ];
+        let mut run = Vec::new();
+        values.iter().for_each(|value| put_entry(&mut run, "name", Some(*value)));
+        assert_eq!(Entries(&run).map(Entry::value).collect::<Vec<_>>(), values);
+        for cut in 0..run.len() {
+            assert!(Entries(&run[..cut]).count() < values.len(), "a cut entry is none: {cut}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_parse_as_its_kind_is_text() {
+        assert_eq!(Value::decode(INTEGER, b"5000000000"), Value::String("5000000000"));
+        assert_eq!(Value::decode(BOOLEAN, b"yes"), Value::String("yes"));
+        assert_eq!(Value::decode(99, b"later"), Value::String("later"));
+        assert_eq!(Value::String("true").to_boolean(), Some(true));
+        assert_eq!(Value::String("12").to_integer(), Some(12));
+    }
 }
