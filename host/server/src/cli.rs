@@ -15,10 +15,8 @@ use crate::{
     problem,
 };
 
-/// Runs WebAssembly policies over streams of CloudEvents.
-///
-/// Policies are documents next to the traffic: filters, transforms and matchers that are checked, then swapped in while
-/// events flow.
+/// Runs WebAssembly policies over streams of CloudEvents: filters, transforms and matchers, deployed as documents and
+/// swapped while events flow
 #[derive(Debug, Parser)]
 #[command(
     name = "tidegate",
@@ -39,7 +37,7 @@ struct Cli {
 enum Command {
     /// Run a host: pull events, apply policies, deliver; documents may change while it runs
     Run(run::Args),
-    /// See it work: builds the example filters, runs orders through them, swaps one filter mid-flow
+    /// See it work: example filters on a stream of orders, one swapped mid-flow, every order accounted for
     Demo(demo::Args),
     /// Check documents and modules without running them; reports every mistake at once
     Validate(validate::Args),

@@ -11,9 +11,9 @@ mod module_file;
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// For people
+pub(crate) enum Output {
+    // For people. Without doc comments on the variants help stays one line an option.
     Table,
-    /// For programs
+    // For programs.
     Json,
 }

@@ -9,7 +9,7 @@ use crate::problem::OrProblem as _;
 /// Options every command has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Logging {
-    /// What is logged: a level, or levels by module as in `RUST_LOG` (which is the default)
+    /// What is logged: a level, or as in `RUST_LOG` [default: $RUST_LOG, else by command]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Logging (stderr)")]
     log: Option<String>,
     /// How it is logged
@@ -19,9 +19,9 @@ pub(crate) struct Logging {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum LogFormat {
-    /// Lines for people
+    // Lines for people.
     Text,
-    /// One JSON object a line
+    // One JSON object a line.
     Json,
 }
 

@@ -33,10 +33,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A component (.wasm)
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "MODULE")]
     file: PathBuf,
-    /// CloudEvents in JSON, one or many (JSON lines, or an array); `-` reads stdin
-    #[arg(short, long, value_name = "FILE")]
+    /// A file of CloudEvents in JSON: one, an array, or one a line; `-` reads stdin
+    #[arg(short, long, value_name = "EVENTS")]
     event: PathBuf,
     /// The module's configuration: JSON, or @FILE
     #[arg(short, long, value_name = "JSON", default_value = "{}", value_parser = parse_config)]
@@ -44,7 +44,7 @@ pub struct Args {
     /// Capabilities the module is granted: log, metrics, state, wasi
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = parse_capability)]
     grant: Vec<Capability>,
-    /// What a transform may write: `data`, and names of attributes (`x*` for all that begin with x)
+    /// What a transform may write: `data`, and attributes by name (`x*`: all that begin with x)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     may_write: Vec<String>,
     /// Events a transform may make of one
@@ -203,7 +203,7 @@ fn words(decision: &Decision) -> (&'static str, String) {
 }
 
 fn fault_hint(fault: &Fault, out: &mut dyn Write) -> io::Result<()> {
-    if fault.message.contains("without the right") {
+    if fault.message.contains("may not be written") {
         writeln!(out, "  hint: allow it here with `--may-write`, and in the policy under `mayWrite`")?;
     }
     Ok(())

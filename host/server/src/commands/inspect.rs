@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A component (.wasm)
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "MODULE")]
     file: PathBuf,
     /// Configure it with this JSON, or @FILE: what a module reads of an event can depend on it
     #[arg(long, value_name = "JSON", default_value = "{}", value_parser = parse_config)]

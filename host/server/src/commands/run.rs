@@ -16,8 +16,8 @@ use crate::{
 /// Options of `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Documents are watched: a change is verified, then swapped in while events flow; one with mistakes is reported
-and leaves running what runs. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.")]
+Documents are watched: a change is verified, then swapped in while events flow; one with mistakes is reported, and what runs \
+goes on. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.")]
 pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
     #[arg(required = true, value_name = "PATH")]

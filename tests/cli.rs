@@ -1,0 +1,7 @@
+//! The command line, as a person or a script uses it: what it says, and how it ends.
+
+mod demo;
+mod help;
+mod modules;
+mod run;
+mod validate;

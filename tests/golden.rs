@@ -1,0 +1,126 @@
+//! Every example filter through the real host: the samples beside it become exactly what is written beside them.
+//!
+//! An example is `events.jsonl`, `policy.yaml` and `expected.jsonl`: the events that go on, or for a matcher the names of each.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::rig::host::Start;
+use crate::support::{example, root};
+
+const AROUND: &str = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: Source
+metadata: {name: events, namespace: shop}
+spec: {file: {path: events.jsonl}}
+---
+apiVersion: tidegate.dev/v1alpha1
+kind: Sink
+metadata: {name: dead, namespace: shop}
+spec: {file: {path: dead.jsonl}}
+---
+apiVersion: tidegate.dev/v1alpha1
+kind: Route
+metadata: {name: orders, namespace: shop}
+spec:
+  from: [{name: events}]
+  deadLetter: {sink: dead}
+  to:
+";
+
+#[test]
+fn minimal() {
+    events_come_out("minimal");
+}
+
+#[test]
+fn order_guard() {
+    events_come_out("order-guard");
+}
+
+#[test]
+fn redact_fields() {
+    events_come_out("redact-fields");
+}
+
+#[test]
+fn route_by_region() {
+    names_come_out("route-by-region");
+}
+
+#[test]
+fn no_example_is_forgotten() {
+    let here = include_str!("golden.rs");
+    for entry in fs::read_dir(root().join("filters-examples")).expect("the examples") {
+        let path = entry.expect("an entry").path();
+        if path.join("policy.yaml").is_file() {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            assert!(here.contains(&format!("_come_out(\"{name}\")")), "{name} has no test");
+        }
+    }
+}
+
+fn events_come_out(name: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    host(name, dir.path(), &[("out", "{sink: out}")]);
+    let expected = read(&root().join("filters-examples").join(name).join("expected.jsonl"));
+    assert_eq!(read(&dir.path().join("docs/out.jsonl")), expected);
+    assert_eq!(read(&dir.path().join("docs/dead.jsonl")), Vec::<Value>::new());
+}
+
+/// One sink for each name that is expected: an event is where its names say, and nowhere else.
+fn names_come_out(name: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in read(&root().join("filters-examples").join(name).join("expected.jsonl")) {
+        let id = line["id"].as_str().expect("an id").to_owned();
+        for name in line["names"].as_array().expect("names") {
+            wanted.entry(name.as_str().expect("a name").to_owned()).or_default().push(id.clone());
+        }
+    }
+    assert!(!wanted.is_empty(), "the samples name nothing");
+    let sinks: Vec<(String, String)> = wanted
+        .keys()
+        .enumerate()
+        .map(|(at, name)| (format!("out-{at}"), format!("{{sink: out-{at}, names: [{name}]}}")))
+        .collect();
+    let targets: Vec<(&str, &str)> = sinks.iter().map(|(sink, target)| (sink.as_str(), target.as_str())).collect();
+    host(name, dir.path(), &targets);
+    for ((sink, _), ids) in sinks.iter().zip(wanted.values()) {
+        let out = read(&dir.path().join(format!("docs/{sink}.jsonl")));
+        let out: Vec<&str> = out.iter().map(|event| event["id"].as_str().expect("an id")).collect();
+        assert_eq!(out, *ids, "{sink}");
+    }
+}
+
+/// Runs the example's policy over its samples; `targets` are sinks and what a route says about them.
+fn host(name: &str, dir: &Path, targets: &[(&str, &str)]) {
+    let (from, docs) = (root().join("filters-examples").join(name), dir.join("docs"));
+    let modules = docs.join("target/tidegate");
+    fs::create_dir_all(&modules).expect("folders");
+    fs::copy(example(name), modules.join(format!("{name}.wasm"))).expect("the module");
+    for file in ["policy.yaml", "events.jsonl"] {
+        fs::copy(from.join(file), docs.join(file)).expect("the example");
+    }
+    let mut around = AROUND.to_owned();
+    for (_, target) in targets {
+        around.push_str(&format!("  - {target}\n"));
+    }
+    for (sink, _) in targets {
+        around.push_str(&format!(
+            "---\napiVersion: tidegate.dev/v1alpha1\nkind: Sink\nmetadata: {{name: {sink}, namespace: shop}}\nspec: {{file: {{path: {sink}.jsonl}}}}\n"
+        ));
+    }
+    fs::write(docs.join("around.yaml"), around).expect("write");
+    let host = Start { args: &["--dev", "--once"], ..Start::new(dir) }.spawn();
+    let status = host.ended();
+    assert!(status.success(), "{}", fs::read_to_string(dir.join("host.log")).unwrap_or_default());
+}
+
+fn read(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}

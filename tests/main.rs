@@ -1,0 +1,24 @@
+//! All tests of the product as a whole, in one binary: it is linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod bad_input;
+mod cli;
+mod crash;
+mod flow;
+mod golden;
+mod hostile;
+mod hot_swap;
+mod oracle;
+mod rig;
+mod support;
+mod tidy;
