@@ -1,7 +1,9 @@
 //! `tidegate build`: a Rust filter's folder in, a component out.
 //!
 //! Runs the user's own cargo for `wasm32-unknown-unknown` and wraps what it makes with `wit-component`. It never loads or runs
-//! the result: that is the engine's part. The same source gives the same bytes, so that a digest names a version.
+//! the result: that is the engine's part. The same source gives the same bytes, so that a digest names a version, and no path of
+//! the machine gets into them. (A dependency by `path` outside the folder's workspace does tell one place from another: cargo
+//! names its symbols after it.)
 
 use std::fmt;
 use std::io;
@@ -172,4 +174,24 @@ fn write(path: &Path, component: &[u8]) -> Result<(), BuildError> {
 fn digest(bytes: &[u8]) -> String {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_package_is_refused_with_a_hint() {
+        let missing = Path::new("no/such/folder");
+        let refused = build(missing, &BuildOptions::default()).expect_err("there is nothing to build");
+        assert!(matches!(&refused, BuildError::NoPackage { folder } if folder == missing), "{refused:?}");
+        assert_eq!(refused.to_string(), "no Cargo.toml in no/such/folder");
+        assert!(refused.hint().is_some_and(|hint| hint.contains("folder of a filter")));
+    }
+
+    #[test]
+    fn digests_are_written_as_documents_want_them() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest(b""), empty);
+    }
 }

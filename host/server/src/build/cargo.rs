@@ -148,3 +148,37 @@ fn output(command: &mut Command) -> Result<std::process::Output, BuildError> {
         .and_then(std::process::Child::wait_with_output)
         .map_err(|source| BuildError::NoTool { tool, source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(manifest: &str, id: &str, crate_type: &str) -> String {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"{id}","manifest_path":"{manifest}","target":{{"crate_types":["{crate_type}"]}},"filenames":["/t/a.d","/t/{crate_type}.wasm"]}}"#
+        )
+    }
+
+    #[test]
+    fn the_module_is_the_cdylib_of_the_folders_own_package() {
+        let messages = [
+            r#"{"reason":"build-script-executed"}"#.to_owned(),
+            "not JSON".to_owned(),
+            message("/f/dep/Cargo.toml", "path+file:///f/dep#0.1.0", "cdylib"),
+            message("/f/guard/Cargo.toml", "path+file:///f/guard#order-guard@0.1.0", "cdylib"),
+        ];
+        let found = artifact(Path::new("/f/guard"), messages.join("\n").as_bytes()).expect("it is among them");
+        assert_eq!((found.package.as_str(), found.module.as_path()), ("order-guard", Path::new("/t/cdylib.wasm")));
+    }
+
+    #[test]
+    fn a_library_that_is_no_cdylib_is_no_module() {
+        let messages = message("/f/guard/Cargo.toml", "path+file:///f/guard#0.1.0", "lib");
+        assert!(artifact(Path::new("/f/guard"), messages.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_package_named_like_its_folder_has_no_name_in_its_id() {
+        assert_eq!(package("path+file:///f/guard#0.1.0", Path::new("/f/guard")), "guard");
+    }
+}
