@@ -151,6 +151,8 @@ fn output(command: &mut Command) -> Result<std::process::Output, BuildError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "tests")]
+
     use super::*;
 
     fn message(manifest: &str, id: &str, crate_type: &str) -> String {
