@@ -39,6 +39,16 @@ struct Open {
 /// Lanes by the connector's name for them; shared between a source's task and who looks at it.
 type Listed = Arc<Mutex<Vec<(String, Arc<Shared>)>>>;
 
+impl Open {
+    /// Cancel-safe, and to be called as often as one likes: a handle that has ended is not polled again.
+    async fn ended(&mut self) {
+        if !self.task.is_finished() {
+            // A task that was aborted or panicked has ended as well; its panic was reported by the hook.
+            let _ = (&mut self.task).await;
+        }
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.task.abort();
@@ -116,10 +126,7 @@ impl Pipeline {
     /// Waits until every lane of every source has ended by itself (files without `follow`). Cancel-safe.
     pub async fn ended(&mut self) {
         for open in self.sources.values_mut() {
-            // A task that was aborted or panicked has ended as well; its panic was reported by the hook.
-            if !open.task.is_finished() {
-                let _ = (&mut open.task).await;
-            }
+            open.ended().await;
         }
     }
 
@@ -141,7 +148,7 @@ impl Pipeline {
 
 async fn finish(mut open: Open) {
     open.drain.send_replace(true);
-    let _ = (&mut open.task).await;
+    open.ended().await;
 }
 
 /// Hands the lanes of one source to tasks of their own.
