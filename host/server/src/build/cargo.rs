@@ -64,14 +64,25 @@ fn package(id: &str, folder: &Path) -> String {
     }
 }
 
-/// Asks before anything is compiled: cargo would tell only after the first minute, and not what to do.
+/// Asks before anything is compiled: cargo would tell only after the first minute, and not what to do. A target that is
+/// missing is added where rustup manages the toolchain.
 fn check_target(folder: &Path) -> Result<(), BuildError> {
+    if has_target(folder)? {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(folder).args(["target", "add", TARGET]).stdout(Stdio::null()).stderr(Stdio::inherit());
+    // Without rustup, or without a network, the answer is the same: it is not there.
+    let added = rustup.status().is_ok_and(|status| status.success());
+    if added && has_target(folder)? { Ok(()) } else { Err(BuildError::NoTarget) }
+}
+
+fn has_target(folder: &Path) -> Result<bool, BuildError> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
     command.current_dir(folder).args(["--print", "target-libdir", "--target", TARGET]).stderr(Stdio::null());
     let libdir = output(&mut command)?;
-    let has_target = libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir();
-    if has_target { Ok(()) } else { Err(BuildError::NoTarget) }
+    Ok(libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir())
 }
 
 /// Folders whose paths must not get into a module (panics name source files): digests would depend on them.
