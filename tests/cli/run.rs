@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::rig::host::{Start, lines};
+use crate::rig::host::{Host, Start, lines};
 use crate::support::{example, run};
 
 fn documents(follow: bool) -> String {
@@ -37,7 +37,7 @@ spec:
 }
 
 fn order(number: usize) -> String {
-    let ty = if number % 4 == 0 { "test" } else { "placed" };
+    let ty = if number.is_multiple_of(4) { "test" } else { "placed" };
     format!(
         r#"{{"specversion":"1.0","id":"{number}","source":"/shop","type":"com.acme.order.{ty}","data":{{"amount":1}}}}"#
     ) + "\n"
@@ -88,6 +88,34 @@ fn sigint_ends_it_as_well() {
     host.logged("host is ready", 1);
     host.signal(Signal::INT);
     assert!(host.ended().success());
+}
+
+/// A host whose sink is full, asked to stop: it has events in flight that it cannot settle.
+fn stuck(dir: &TempDir, grace: &str) -> Host {
+    fs::write(dir.path().join("in.jsonl"), (0..2_000).map(order).collect::<String>()).expect("write");
+    let full = Start { args: &["--dev", "--grace", grace], file_blocks: Some(128), ..Start::new(dir.path()) };
+    let mut host = full.spawn();
+    host.logged("the sink is in trouble", 1);
+    host.signal(Signal::TERM);
+    host.logged("stopping: settling what is in flight", 1);
+    host
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let dir = folder(true);
+    let mut host = stuck(&dir, "24h");
+    host.signal(Signal::TERM);
+    host.logged("stopped at once", 1);
+    assert_eq!(host.ended().code(), Some(1));
+}
+
+#[test]
+fn the_grace_time_bounds_the_stop() {
+    let dir = folder(true);
+    let mut host = stuck(&dir, "100ms");
+    host.logged("ended before all was settled", 1);
+    assert_eq!(host.ended().code(), Some(1));
 }
 
 #[test]

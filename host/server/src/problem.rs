@@ -74,6 +74,8 @@ pub(crate) fn show(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
     use anyhow::Context as _;
 
     use super::*;

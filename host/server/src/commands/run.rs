@@ -60,13 +60,17 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
             return Ok(cli::Ending::Refused);
         }
     };
-    if let Some(generation) = host.control().current() {
-        announce("host is ready", generation);
+    let mut live = host.control().current().cloned();
+    if let Some(generation) = &live {
+        announce("host is ready", generation, None);
     }
     let ending = if args.once { Ending::Told } else { Ending::Ignored };
     loop {
         match host.next(ending, stop.asked()).await {
-            Happened::Swapped(generation) => announce("generation is live", &generation),
+            Happened::Swapped(generation) => {
+                announce("generation is live", &generation, live.as_deref());
+                live = Some(generation);
+            }
             Happened::Refused(report) => {
                 refused(&report);
                 tracing::warn!("the changed documents were refused: what ran before goes on");
@@ -91,9 +95,14 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     }
 }
 
-fn announce(what: &str, generation: &Generation) {
+/// Says what is live now, and which policies that changed.
+fn announce(what: &str, generation: &Generation, before: Option<&Generation>) {
     let (routes, policies) = (generation.routes.len(), generation.policies.len());
     tracing::info!(generation = %generation.id, number = generation.number, routes, policies, "{what}");
+    for now in generation.policies.iter().filter(|now| before.is_none_or(|before| !before.policies.contains(now))) {
+        let (version, digest) = (&now.version, human::digest(&now.digest));
+        tracing::info!(policy = %now.policy, module = %now.module, %version, %digest, "policy is applied");
+    }
 }
 
 /// Reports are read by people in any log format: one mistake, one log event.

@@ -147,3 +147,124 @@ fn parse(line: &str) -> Option<(u64, Value)> {
     let number = Order::number_of(event.get("id")?.as_str()?)?;
     Some((number, event))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+    use std::path::PathBuf;
+
+    use serde_json::json;
+    use tempfile::TempDir;
+    use tidegate_pipeline::RouteTally;
+
+    use super::*;
+    use crate::demo::orders::{EU, US};
+
+    const COUNT: u64 = 400;
+
+    /// A host that did everything right: half of the orders under each generation.
+    struct Run {
+        dir: TempDir,
+        entries: Vec<Entry>,
+        lines: Vec<String>,
+    }
+
+    impl Run {
+        fn right() -> Run {
+            let halves = [(Generation::First, 0..COUNT / 2), (Generation::Second, COUNT / 2..COUNT)];
+            let mut lines = Vec::new();
+            let mut entries = Vec::new();
+            for (at, (under, numbers)) in (1..).zip(halves) {
+                let mut tally = RouteTally { received: COUNT / 2, ..RouteTally::default() };
+                for order in numbers.map(Order::nth) {
+                    match order.fate(under) {
+                        Fate::Dropped(why) => {
+                            *tally.dropped.entry(("shop/order-guard".into(), why.into())).or_default() += 1;
+                            continue;
+                        }
+                        Fate::Nobody => tally.unmatched += 1,
+                        Fate::Delivered(sink) => {
+                            *tally.delivered.entry(sink.into()).or_default() += 1;
+                            if sink == EU {
+                                lines.push(redacted(order));
+                            }
+                        }
+                    }
+                    tally.transformed += 1;
+                }
+                entries.push(Entry { number: at, id: "id".into(), filter: "0.1.0".into(), tally });
+            }
+            Run { dir: tempfile::tempdir().expect("a folder"), entries, lines }
+        }
+
+        fn audit(self) -> Audit {
+            let eu = self.dir.path().join("eu");
+            fs::write(&eu, self.lines.join("\n")).expect("write");
+            let us: PathBuf = self.dir.path().join("us");
+            let others = (0..COUNT).map(Order::nth).filter(|order| {
+                let under =
+                    if order.id() < Order::nth(COUNT / 2).id() { Generation::First } else { Generation::Second };
+                order.fate(under).is_to(US)
+            });
+            fs::write(&us, others.map(|order| redacted(order) + "\n").collect::<String>()).expect("write");
+            audit(COUNT, &self.entries, &[(EU, &eu), (US, &us)]).expect("the outputs are there")
+        }
+    }
+
+    fn redacted(order: Order) -> String {
+        let mut data = order.data();
+        data["card"] = json!("***");
+        data["customer"]["email"] = json!("***");
+        json!({"id": order.id(), "data": data}).to_string()
+    }
+
+    fn found(audit: &Audit) -> [u64; 4] {
+        [audit.lost, audit.doubled, audit.invented, audit.reordered]
+    }
+
+    #[test]
+    fn a_run_without_fault_is_clean() {
+        let audit = Run::right().audit();
+        assert!(audit.is_clean(), "{audit:?}");
+        assert!(audit.delivered > COUNT / 2);
+    }
+
+    #[test]
+    fn every_fault_is_found_and_named() {
+        type Fault = fn(&mut Vec<String>);
+        let faults: [(Fault, [u64; 4]); 6] = [
+            (|lines| drop(lines.remove(20)), [1, 0, 0, 0]),
+            (|lines| lines.insert(21, lines[20].clone()), [0, 1, 0, 0]),
+            (|lines| lines.push(lines[0].clone()), [0, 1, 0, 0]),
+            (|lines| lines.push(redacted(Order::nth(COUNT))), [0, 0, 1, 0]),
+            (|lines| lines.push("{".to_owned()), [0, 0, 1, 0]),
+            (|lines| lines.swap(20, 21), [0, 0, 0, 1]),
+        ];
+        for (at, (fault, wanted)) in faults.into_iter().enumerate() {
+            let mut run = Run::right();
+            fault(&mut run.lines);
+            let audit = run.audit();
+            assert_eq!(found(&audit), wanted, "fault {at}: {audit:?}");
+            assert!(!audit.is_clean(), "fault {at}");
+        }
+    }
+
+    #[test]
+    fn what_was_decided_by_the_wrong_generation_is_found() {
+        let mut run = Run::right();
+        // The second generation decided what the first one took.
+        run.entries[0].tally.received -= 60;
+        run.entries[1].tally.received += 60;
+        assert!(!run.audit().is_clean());
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_the_outputs_are_found() {
+        let mut run = Run::right();
+        run.entries[0].tally.malformed += 1;
+        let audit = run.audit();
+        assert_eq!(found(&audit), [0; 4]);
+        assert_eq!(audit.findings, ["generation 1 counts 1 failed; it must be 0"]);
+    }
+}
