@@ -1,4 +1,4 @@
-//! Numbers as a person reads and writes them.
+//! Numbers and words as a person reads and writes them.
 
 use std::time::Duration;
 
@@ -61,6 +61,17 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(problem)
 }
 
+/// Words of a module or a message, made safe for a terminal: no escape sequences, nothing that reorders what is read.
+pub(crate) fn plain(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\n' => '\n',
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(visible).collect()
+}
+
 /// The first twelve digits of a digest: enough to tell modules apart, as version control does.
 pub(crate) fn digest(digest: &str) -> &str {
     const SHOWN: usize = "sha256:".len() + 12;
@@ -79,6 +90,11 @@ mod tests {
         {
             assert_eq!(count(number), shown);
         }
+    }
+
+    #[test]
+    fn words_of_others_cannot_write_to_a_terminal() {
+        assert_eq!(plain("a\u{1b}[2Jb\r\u{202e}c\nd é"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\nd é");
     }
 
     #[test]

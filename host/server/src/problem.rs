@@ -6,6 +6,8 @@ use std::{
     io::{self, Write},
 };
 
+use crate::human;
+
 /// An error with a hint.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -62,7 +64,7 @@ pub(crate) fn show(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<()>
             continue;
         }
         let lead = if depth == 0 { "error: " } else { "  because " };
-        writeln!(out, "{lead}{}", text.replace('\n', "\n  "))?;
+        writeln!(out, "{lead}{}", human::plain(&text).replace('\n', "\n  "))?;
         said.push_str(&text);
     }
     let hint = error.chain().filter_map(|cause| cause.downcast_ref::<Problem>()).last();

@@ -1,4 +1,4 @@
-//! `tidegate demo`: the story of the demo, told on screen as it happens. See [`crate::demo`] for what happens.
+//! `tidegate demo`: the story of the demo, told on screen as it happens. What happens is in `crate::demo`.
 
 use std::{
     io::{self, Write},
@@ -283,7 +283,8 @@ fn settled(host: &Host) -> u64 {
 }
 
 fn next_steps(examples: &Examples, folder: &Folder, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nWhat next")?;
+    let program = std::env::current_exe().unwrap_or_else(|_| "target/release/tidegate".into());
+    writeln!(out, "\nWhat next (`tidegate` is {})", program.display())?;
     let (path, filter) = (folder.path().display(), examples.path().join("order-guard/src/lib.rs"));
     if folder.is_kept() {
         writeln!(out, "  look at the files           {path}")?;

@@ -24,7 +24,7 @@ use crate::{
         Output,
         module_file::{interface, load, parse_capability, parse_config, spec, verify_hint},
     },
-    host,
+    host, human,
     problem::{OrProblem as _, because, problem},
     runtime::{self, runtime},
 };
@@ -160,7 +160,7 @@ impl Answer {
             (Decision::Keep, Kind::Matcher) if self.names.is_empty() => writeln!(out, ", without a name")?,
             (Decision::Keep, Kind::Matcher) => writeln!(out, ", {}", self.names.join(", "))?,
             _ if reason.is_empty() => writeln!(out)?,
-            _ => writeln!(out, ", {reason}")?,
+            _ => writeln!(out, ", {}", human::plain(&reason))?,
         }
         let many = self.outputs.len() > 1;
         for (at, output) in self.outputs.iter().enumerate() {

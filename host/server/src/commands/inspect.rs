@@ -56,7 +56,8 @@ async fn look(args: &Args) -> anyhow::Result<(Module, Info, Result<Needs, Verify
 }
 
 fn table(module: &Module, info: &Info, needs: Result<Needs, VerifyError>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut line = |name: &str, value: &str| writeln!(out, "{name:<12}{value}");
+    let mut line =
+        |name: &str, value: &str| writeln!(out, "{}", format!("{name:<12}{}", human::plain(value)).trim_end());
     line("name", &format!("{} {}", info.name, info.version))?;
     line("interfaces", &interfaces(module).join(", "))?;
     line("contract", module.contract())?;

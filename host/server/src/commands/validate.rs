@@ -61,7 +61,8 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
         table.row(["Route".into(), route.meta.id.to_string(), format!("{from} → {to}")]);
     }
     for policy in verified.policies() {
-        let module = format!("{} {} {}", policy.module, policy.version, human::digest(&policy.digest));
+        let named = human::plain(&format!("{} {}", policy.module, policy.version));
+        let module = format!("{named} {}", human::digest(&policy.digest));
         table.row(["FilterPolicy".into(), policy.policy.to_string(), module]);
     }
     table.write(0, out)?;
