@@ -1,0 +1,4 @@
+//! Policies are exchanged while events flow: no event notices more than that it met one generation or the next.
+
+mod candidates;
+mod under_load;
