@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use notify::{RecursiveMode, Watcher};
@@ -114,6 +114,8 @@ fn read_text(path: &Path) -> io::Result<String> {
 pub struct Watch {
     paths: Vec<PathBuf>,
     last: Option<Fingerprint>,
+    /// Contents that differ but may still be moving, and since when they stand still.
+    moving: Option<(Fingerprint, Instant)>,
     trouble: Option<String>,
     wake: mpsc::Receiver<()>,
     /// Kept: it stops when dropped.
@@ -137,7 +139,7 @@ impl Watch {
         let watcher =
             watcher.inspect_err(|error| tracing::warn!("changes are looked for every {POLL:?}: {error}")).ok();
         let last = known.map(DocumentSet::fingerprint);
-        let mut watch = Watch { paths, last, trouble: None, wake, watcher, watched: Vec::new() };
+        let mut watch = Watch { paths, last, moving: None, trouble: None, wake, watcher, watched: Vec::new() };
         watch.follow(known);
         watch
     }
@@ -146,18 +148,23 @@ impl Watch {
     /// logged and waited out: what runs goes on.
     pub async fn changed(&mut self) -> DocumentSet {
         loop {
-            if let Some((set, fingerprint)) =
-                self.read().filter(|(_, fingerprint)| self.last.as_ref() != Some(fingerprint))
-            {
-                tokio::time::sleep(SETTLE).await;
-                if self.read().is_some_and(|(_, again)| again == fingerprint) {
+            let found = self.read().filter(|(_, fingerprint)| self.last.as_ref() != Some(fingerprint));
+            let Some((set, fingerprint)) = found else {
+                self.moving = None;
+                let _ = tokio::time::timeout(POLL, self.wake.recv()).await;
+                continue;
+            };
+            match &self.moving {
+                Some((seen, since)) if *seen == fingerprint && since.elapsed() >= SETTLE => {
+                    self.moving = None;
                     self.last = Some(fingerprint);
                     self.follow(Some(&set));
                     return set;
                 }
-                continue;
+                Some((seen, _)) if *seen == fingerprint => {}
+                Some(_) | None => self.moving = Some((fingerprint, Instant::now())),
             }
-            let _ = tokio::time::timeout(POLL, self.wake.recv()).await;
+            tokio::time::sleep(SETTLE).await;
         }
     }
 
