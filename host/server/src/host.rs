@@ -17,7 +17,6 @@ use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Watch};
 use tidegate_engine::{Compiler, Engine, EngineOptions};
 use tidegate_pipeline::WindowOptions;
 use tidegate_policy::Report;
-use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     connectors,
@@ -44,7 +43,7 @@ pub struct HostOptions {
 #[derive(Debug)]
 pub struct Host {
     control: Control,
-    changes: Changes,
+    watch: Watch,
     grace: Duration,
     // Held for as long as the host lives.
     _lock: File,
@@ -99,8 +98,8 @@ impl Host {
         let set = read(&options.paths).map_err(failed)?;
         let mut control = Control::new(engine, connectors::registry(), control_options(&options));
         control.apply(&set).await.map_err(StartError::Refused)?;
-        let changes = Changes::watch(Watch::new(options.paths, Some(&set)));
-        Ok(Host { control, changes, grace: options.grace, _lock: lock })
+        let watch = Watch::new(options.paths, Some(&set));
+        Ok(Host { control, watch, grace: options.grace, _lock: lock })
     }
 
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
@@ -116,7 +115,7 @@ impl Host {
             biased;
             () = until => return Happened::Until,
             () = ended => return Happened::Ended,
-            set = self.changes.next() => set,
+            set = self.watch.changed() => set,
         };
         match self.control.apply(&set).await {
             Ok(generation) => Happened::Swapped(generation),
@@ -135,37 +134,6 @@ impl Host {
             Ok(()) => Drained::Settled,
             Err(_) => Drained::CutShort,
         }
-    }
-}
-
-/// Changed documents, looked for by a task of their own: however often the owner of a host looks at something else, the
-/// watch gets its time to see contents stand still.
-#[derive(Debug)]
-struct Changes {
-    sets: mpsc::Receiver<DocumentSet>,
-    task: JoinHandle<()>,
-}
-
-impl Changes {
-    fn watch(mut watch: Watch) -> Changes {
-        let (sender, sets) = mpsc::channel(1);
-        let task = tokio::spawn(async move { while sender.send(watch.changed().await).await.is_ok() {} });
-        Changes { sets, task }
-    }
-
-    /// Cancel-safe.
-    async fn next(&mut self) -> DocumentSet {
-        match self.sets.recv().await {
-            Some(set) => set,
-            // Only a panic ends the task, and the hook has reported it: what runs goes on.
-            None => std::future::pending().await,
-        }
-    }
-}
-
-impl Drop for Changes {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
