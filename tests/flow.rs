@@ -1,10 +1,12 @@
 //! The data path inside one process: what goes where, in which order, and what happens when something does not work.
 
 mod chain;
+mod chaos;
 mod failure;
 mod malformed;
 mod order;
 mod pressure;
 mod retry;
 mod routing;
+mod sdk;
 mod undeliverable;

@@ -4,6 +4,7 @@
 mod filters;
 mod flood;
 mod matchers;
+mod rust;
 mod transforms;
 
 use crate::rig::{
