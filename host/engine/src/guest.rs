@@ -9,7 +9,7 @@ use crate::{
     capability::Capability,
     engine::Engine,
     error::{Stage, VerifyError},
-    fault::Fault,
+    fault::{Fault, FaultCause},
     imports::Shared,
     instance::{Live, StartError},
     limits::{Isolation, Limits, MEMORY_PER_EVENT_BYTE},
@@ -128,10 +128,9 @@ impl Guest {
         let Inner { engine, module, spec, shared, .. } = &*self.inner;
         let mut live = Live::start(engine, module, &spec.limits, shared).await?;
         let fault = match live.configure(module, &spec.config).await {
-            Ok(Ok(Ok(_needs))) => return Ok(live),
-            Ok(Ok(Err(words))) => Fault::new(crate::FaultCause::Error, words),
-            Ok(Err(fault)) => fault,
-            Err(error) => Fault::from_call(&error),
+            Ok(Ok(_needs)) => return Ok(live),
+            Ok(Err(words)) => Fault::new(FaultCause::Error, words),
+            Err(fault) => fault,
         };
         live.retire();
         Err(StartError::Fault(fault))
@@ -170,18 +169,20 @@ async fn start(engine: &Engine, module: &Module, limits: &Limits, shared: &Arc<S
     })
 }
 
+/// Checks the types before it calls anything.
 async fn describe(live: &mut Live, module: &Module) -> Result<Info, VerifyError> {
-    let described = live.describe(module).await.map_err(|e| contract("lifecycle.describe", &e))?;
+    live.check_types(module).map_err(|problem| VerifyError::Contract { problem })?;
+    let described = live.describe(module).await;
     let InfoRecord { name, version, config_schema } =
         described.map_err(|fault| VerifyError::Failed { stage: Stage::Describe, fault })?;
     Ok(Info { name, version, config_schema })
 }
 
 async fn set_up(live: &mut Live, module: &Module, spec: &GuestSpec) -> Result<(Info, Needs), VerifyError> {
-    live.check_types().map_err(|problem| VerifyError::Contract { problem })?;
     let info = describe(live, module).await?;
-    let configured = live.configure(module, &spec.config).await.map_err(|e| contract("lifecycle.configure", &e))?;
-    let needs = configured
+    let needs = live
+        .configure(module, &spec.config)
+        .await
         .map_err(|fault| VerifyError::Failed { stage: Stage::Configure, fault })?
         .map_err(VerifyError::ConfigRefused)?;
     for kind in module.kinds() {
@@ -205,8 +206,4 @@ async fn warm_up(live: &mut Live, kind: Kind, timeout: Duration) -> Result<(), F
             reply::empty(&assignment.outcomes, assignment.pairs.len())
         }
     }
-}
-
-fn contract(function: &str, error: &wasmtime::Error) -> VerifyError {
-    VerifyError::Contract { problem: format!("`{function}`: {error:#}") }
 }

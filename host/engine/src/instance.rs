@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Memory from which giving an instance back takes long enough to do it elsewhere.
-const REAP_BYTES: usize = 1 << 20;
+const REAP_BYTES: usize = 4 << 20;
 
 /// Wall-clock time for a guest that waits in WASI (a sleep costs it no running time), as a multiple of its timeout.
 const WAITING_TIMEOUTS: u32 = 10;
@@ -84,50 +84,52 @@ impl Live {
         }
     }
 
-    pub(crate) async fn describe(&mut self, module: &Module) -> Result<Result<InfoRecord, Fault>, wasmtime::Error> {
-        let describe =
-            self.instance.get_typed_func::<(), (InfoRecord,)>(&mut self.store, &module.functions().describe)?;
+    pub(crate) async fn describe(&mut self, module: &Module) -> Result<InfoRecord, Fault> {
+        let index = &module.functions().describe;
+        let typed = self.instance.get_typed_func::<(), (InfoRecord,)>(&mut self.store, index);
+        let describe = typed.map_err(|e| Fault::from_call(&e))?;
         store::arm(&mut self.store, SETUP_TIMEOUT);
         let _running = self.engine.ticker().run();
         let called = bounded(self.waits, SETUP_TIMEOUT, describe.call_async(&mut self.store, ())).await;
-        Ok(called.map(|(info,)| info).map_err(|e| e.fault(SETUP_TIMEOUT)))
+        called.map(|(info,)| info).map_err(|e| e.fault(SETUP_TIMEOUT))
     }
 
-    /// `Err`: wrong type. `Ok(Err)`: it failed. `Ok(Ok(Err))`: it refused, in its own words.
-    pub(crate) async fn configure(
-        &mut self,
-        module: &Module,
-        config: &str,
-    ) -> Result<Result<Result<Needs, String>, Fault>, wasmtime::Error> {
+    /// `Err`: it failed. `Ok(Err)`: it refused, in its own words.
+    pub(crate) async fn configure(&mut self, module: &Module, config: &str) -> Result<Result<Needs, String>, Fault> {
         let index = &module.functions().configure;
-        let configure = self.instance.get_typed_func::<(&str,), ConfigureResult>(&mut self.store, index)?;
+        let typed = self.instance.get_typed_func::<(&str,), ConfigureResult>(&mut self.store, index);
+        let configure = typed.map_err(|e| Fault::from_call(&e))?;
         store::arm(&mut self.store, SETUP_TIMEOUT);
         let called = {
             let _running = self.engine.ticker().run();
             bounded(self.waits, SETUP_TIMEOUT, configure.call_async(&mut self.store, (config,))).await
         };
+        let (answer,) = called.map_err(|e| e.fault(SETUP_TIMEOUT))?;
         self.settled = self.memory();
-        Ok(match called {
-            Ok((answer,)) => {
-                self.commit();
-                Ok(answer.map(Needs::from))
-            }
-            Err(failed) => Err(failed.fault(SETUP_TIMEOUT)),
-        })
+        self.commit();
+        Ok(answer.map(Needs::from))
     }
 
-    /// Whether the deciding functions have the types of the contract; to be asked once a module.
-    pub(crate) fn check_types(&self) -> Result<(), String> {
+    /// Whether the functions have the types of the contract. To be asked once a module; where it says yes, no later look-up
+    /// of a typed function fails.
+    pub(crate) fn check_types(&mut self, module: &Module) -> Result<(), String> {
+        let wrong = |function: &'static str| move |e: wasmtime::Error| format!("`{function}`: {e:#}");
+        let (store, functions) = (&mut self.store, module.functions());
+        self.instance
+            .get_typed_func::<(), (InfoRecord,)>(&mut *store, &functions.describe)
+            .map_err(wrong("lifecycle.describe"))?;
+        self.instance
+            .get_typed_func::<(&str,), ConfigureResult>(&mut *store, &functions.configure)
+            .map_err(wrong("lifecycle.configure"))?;
         let Deciding { filter, transform, matcher } = &self.functions;
-        let wrong = |kind: Kind| move |e: wasmtime::Error| format!("`{kind}`: {e:#}");
         if let Some(func) = filter {
-            func.typed::<(Batch<'_>,), EvaluateResult>(&self.store).map_err(wrong(Kind::Filter))?;
+            func.typed::<(Batch<'_>,), EvaluateResult>(&*store).map_err(wrong("filter.evaluate"))?;
         }
         if let Some(func) = transform {
-            func.typed::<(Batch<'_>,), ApplyResult>(&self.store).map_err(wrong(Kind::Transform))?;
+            func.typed::<(Batch<'_>,), ApplyResult>(&*store).map_err(wrong("transform.apply"))?;
         }
         if let Some(func) = matcher {
-            func.typed::<(Batch<'_>,), AssignResult>(&self.store).map_err(wrong(Kind::Matcher))?;
+            func.typed::<(Batch<'_>,), AssignResult>(&*store).map_err(wrong("matcher.assign"))?;
         }
         Ok(())
     }

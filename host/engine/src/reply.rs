@@ -40,7 +40,12 @@ pub(crate) fn decide(outcomes: &Outcomes, rows: usize, interner: &mut Interner) 
         return Err(Fault::reply(format_args!("{} codes for {rows} events", outcomes.codes.len())));
     }
     let reasons = reasons(&outcomes.reasons, interner)?;
-    outcomes.codes.iter().enumerate().map(|(row, &code)| decision(row, code, &reasons)).collect()
+    // Not `collect`: into a `Result` it does not know the size, and grows step by step.
+    let mut decisions = Vec::with_capacity(rows);
+    for (row, &code) in outcomes.codes.iter().enumerate() {
+        decisions.push(decision(row, code, &reasons)?);
+    }
+    Ok(decisions)
 }
 
 fn reasons(reasons: &[String], interner: &mut Interner) -> Result<Vec<Arc<str>>, Fault> {
@@ -53,6 +58,7 @@ fn reasons(reasons: &[String], interner: &mut Interner) -> Result<Vec<Arc<str>>,
     Ok(reasons.iter().map(|reason| interner.get(reason)).collect())
 }
 
+#[inline]
 fn decision(row: usize, code: u32, reasons: &[Arc<str>]) -> Result<Decision, Fault> {
     if code == u32::from(verdict::KEEP) {
         return Ok(Decision::Keep);

@@ -12,6 +12,9 @@ use crate::{
     ticker::SLICE,
 };
 
+/// Streams, pollables and the like that a guest with WASI holds at once.
+const WASI_RESOURCES_MAX: usize = 1024;
+
 /// The data of a store.
 pub(crate) struct Host {
     pub(crate) limiter: Limiter,
@@ -34,7 +37,11 @@ impl WasiView for Host {
     /// Made on first use: guests without WASI pay nothing.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let shared = &self.shared;
-        let wasi = self.wasi.get_or_insert_with(|| Box::new((imports::empty_wasi(shared), ResourceTable::new())));
+        let wasi = self.wasi.get_or_insert_with(|| {
+            let mut table = ResourceTable::new();
+            table.set_max_capacity(WASI_RESOURCES_MAX);
+            Box::new((imports::empty_wasi(shared), table))
+        });
         WasiCtxView { ctx: &mut wasi.0, table: &mut wasi.1 }
     }
 }

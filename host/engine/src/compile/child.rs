@@ -1,7 +1,7 @@
 //! The child that compiles, seen from both sides.
 //!
 //! Protocol: `PROGRAM compile-module`, the component on stdin, machine code on stdout, what went wrong on stderr; exit
-//! code 0, or 1 for a component that does not compile. The child limits itself before it reads a byte, so that no
+//! code 0, or 65 for a component that does not compile. The child limits itself before it reads a byte, so that no
 //! unsafe code is needed between fork and exec; the parent limits the clock and the output.
 
 use std::{
@@ -37,8 +37,9 @@ const STDERR_MAX: u64 = 16 << 10;
 /// Bytes of stderr that go into an error.
 const PROBLEM_MAX: usize = 2048;
 
-/// Exit code for a component that does not compile.
-const INVALID: u8 = 1;
+/// Exit codes, as in sysexits.h: the component does not compile; the compiler itself failed.
+const INVALID: u8 = 65;
+const FAILED: u8 = 70;
 
 /// What the child process does: reads a component on stdin, writes the compiled form to stdout. Called by the binary's
 /// hidden `compile-module`, before it starts any thread.
@@ -46,8 +47,8 @@ pub fn compile_child() -> ExitCode {
     match limit_self().and_then(|()| serve()) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(LoadError::Invalid { problem })) => fail(INVALID, &problem),
-        Ok(Err(error)) => fail(INVALID + 1, &error.to_string()),
-        Err(error) => fail(INVALID + 1, &error.to_string()),
+        Ok(Err(error)) => fail(FAILED, &error.to_string()),
+        Err(error) => fail(FAILED, &error.to_string()),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Guest {
 }
 
 /// Parameters of the deciding functions.
-const BATCH: &str = "(param $now i64) (param $words i32) (param $bytes i32) (param $size i32) (param $index i32) (param $len i32) (result i32) (local $rows i32) (local $i i32) (local $codes i32) (local $p i32)";
+const BATCH: &str = "(param $now i64) (param $words i32) (param $bytes i32) (param $size i32) (param $index i32) (param $len i32) (result i32) (local $rows i32) (local $i i32) (local $codes i32) (local $out i32) (local $p i32)";
 
 /// `configure` that accepts anything and needs everything.
 pub(crate) const ACCEPT: &str =
@@ -66,6 +66,46 @@ impl Guest {
 
     pub(crate) fn core(self, core: &str) -> Guest {
         Guest { core: core.into(), ..self }
+    }
+
+    /// Imports `log.write` as `$write level ptr len`.
+    pub(crate) fn with_log(self) -> Guest {
+        self.importing(
+            r#"(import "tidegate:guest/log@0.1.0" (instance $log
+                 (type $l (enum "trace" "debug" "info" "warn" "error"))
+                 (export "level" (type $level (eq $l)))
+                 (export "write" (func (param "level" $level) (param "message" string)))))
+               (core func $write (canon lower (func $log "write") (memory (core memory $libc "memory"))))"#,
+            r#"(export "write" (func $write))"#,
+            r#"(import "host" "write" (func $write (param i32 i32 i32)))"#,
+        )
+    }
+
+    /// Imports `metrics.counter` and `metrics.add` as `$counter ptr len` and `$add counter amount`.
+    pub(crate) fn with_metrics(self) -> Guest {
+        self.importing(
+            r#"(import "tidegate:guest/metrics@0.1.0" (instance $metrics
+                 (export "counter" (func (param "name" string) (result u32)))
+                 (export "add" (func (param "counter" u32) (param "amount" u64)))))
+               (core func $counter (canon lower (func $metrics "counter") (memory (core memory $libc "memory"))))
+               (core func $add (canon lower (func $metrics "add")))"#,
+            r#"(export "counter" (func $counter)) (export "add" (func $add))"#,
+            r#"(import "host" "counter" (func $counter (param i32 i32) (result i32)))
+               (import "host" "add" (func $add (param i32 i64)))"#,
+        )
+    }
+
+    /// Any import of the component: `component` binds and lowers it, `exports` hands it to the core module as `host`, and
+    /// `core_imports` takes it there. The memory then comes from `$libc`.
+    pub(crate) fn importing(self, component: &str, exports: &str, core_imports: &str) -> Guest {
+        let libc = r#"(core module $libc-module (memory (export "memory") 2)) (core instance $libc (instantiate $libc-module))"#;
+        Guest {
+            component: format!("{libc} {component}"),
+            with: format!(r#"(with "libc" (instance $libc)) (with "host" (instance {exports}))"#),
+            core_imports: format!(r#"(import "libc" "memory" (memory 2)) {core_imports}"#),
+            memory: r#"(export "memory" (memory 0))"#.into(),
+            ..self
+        }
     }
 
     pub(crate) fn wasm(&self) -> Vec<u8> {
@@ -149,7 +189,7 @@ impl Guest {
 
     fn lifted(&self) -> String {
         let version = &self.version;
-        let canon = "(memory $i \"memory\") (realloc (func $i \"cabi_realloc\"))";
+        let canon = "(memory (core memory $i \"memory\")) (realloc (core func $i \"cabi_realloc\"))";
         let mut text = String::new();
         for (name, interface, result, body) in [
             ("evaluate", "filter", "$outcomes", &self.evaluate),
@@ -195,13 +235,83 @@ pub(crate) fn each(body: &str) -> String {
 
 /// Runs `body` for rows whose id begins with `mark`.
 pub(crate) fn marked(mark: char, body: &str) -> String {
-    let mark = mark as u32;
-    each(&format!(
-        "(if (i32.eq (call $mark (local.get $bytes) (local.get $index) (local.get $i)) (i32.const {mark})) (then {body}))"
-    ))
+    each(&when(mark, body))
 }
 
 /// Writes the code of row `$i`.
 pub(crate) fn code(code: u32) -> String {
     format!("(i32.store (i32.add (local.get $codes) (i32.mul (local.get $i) (i32.const 4))) (i32.const {code}))")
 }
+
+/// A transform that echoes; `body` may change the output row at `$p` or the code of row `$i`, `finish` the result at 1024.
+pub(crate) fn echo(body: &str, finish: &str) -> String {
+    format!(
+        r#"(local.set $codes (call $codes (local.get $rows)))
+        (local.set $out (call $codes (i32.mul (local.get $rows) (i32.const 24))))
+        (block $done (loop $next
+          (br_if $done (i32.ge_u (local.get $i) (local.get $rows)))
+          (local.set $p (call $row (local.get $out) (local.get $i)))
+          (i32.store offset=4 (local.get $p) (local.get $i))
+          (i32.store offset=8 (local.get $p) (i32.const 0x3ff))
+          {body}
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $next)))
+        (memory.fill (i32.const 1024) (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 1032) (local.get $codes)) (i32.store (i32.const 1036) (local.get $rows))
+        (i32.store (i32.const 1056) (i32.const 24))
+        (i32.store (i32.const 1068) (local.get $out)) (i32.store (i32.const 1072) (i32.mul (local.get $rows) (i32.const 24)))
+        {finish}
+        (i32.const 1024)"#
+    )
+}
+
+/// `body` for rows whose id begins with `mark`.
+pub(crate) fn when(mark: char, body: &str) -> String {
+    let mark = mark as u32;
+    format!(
+        "(if (i32.eq (call $mark (local.get $bytes) (local.get $index) (local.get $i)) (i32.const {mark})) (then {body}))"
+    )
+}
+
+/// A matcher whose names are the ten bytes `eu/ordersx` cut by `names` (a list of start and length), and that gives row `i`
+/// the pairs written by `body`: call `$pair row name`.
+pub(crate) fn assign(names: &[(u32, u32)], body: &str) -> String {
+    let list: String = names
+        .iter()
+        .enumerate()
+        .map(|(i, (start, len))| {
+            let at = 512 + 8 * i;
+            format!(
+                "(i32.store (i32.const {at}) (i32.const {})) (i32.store (i32.const {}) (i32.const {len}))",
+                256 + start,
+                at + 4
+            )
+        })
+        .collect();
+    format!(
+        r#"(local.set $codes (call $codes (local.get $rows)))
+        (local.set $out (call $codes (i32.const 4096)))
+        (global.set $pairs (local.get $out))
+        (block $done (loop $next
+          (br_if $done (i32.ge_u (local.get $i) (local.get $rows)))
+          {body}
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $next)))
+        {list}
+        (drop (call $ok (local.get $codes) (local.get $rows)))
+        (i32.store (i32.const 1044) (i32.const 512)) (i32.store (i32.const 1048) (i32.const {}))
+        (i32.store (i32.const 1052) (local.get $out))
+        (i32.store (i32.const 1056) (i32.shr_u (i32.sub (global.get $pairs) (local.get $out)) (i32.const 2)))
+        (i32.const 1024)"#,
+        names.len()
+    )
+}
+
+/// What [`assign`] needs in the core module.
+pub(crate) const PAIRS: &str = r#"
+    (global $pairs (mut i32) (i32.const 0))
+    (data (i32.const 256) "eu/ordersx")
+    (func $pair (param $row i32) (param $name i32)
+      (i32.store (global.get $pairs) (local.get $row))
+      (i32.store offset=4 (global.get $pairs) (local.get $name))
+      (global.set $pairs (i32.add (global.get $pairs) (i32.const 8))))"#;
