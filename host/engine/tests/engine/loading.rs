@@ -115,7 +115,7 @@ async fn limits_that_cannot_work_are_refused() {
 
 #[tokio::test]
 async fn wrong_types_are_refused() {
-    // `evaluate` that takes a string.
+    // No function has the type it should have.
     let text = r#"(component
       (core module $m (memory (export "memory") 1)
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
@@ -130,7 +130,10 @@ async fn wrong_types_are_refused() {
     let engine = engine();
     let module = engine.load(&wat::parse_str(text).unwrap()).await.unwrap();
     let refused = Verified::verify(&engine, &module, spec()).await.unwrap_err();
-    assert!(matches!(&refused, VerifyError::Contract { problem } if problem.contains("filter")), "{refused}");
+    assert!(
+        matches!(&refused, VerifyError::Contract { problem } if problem.contains("lifecycle.describe")),
+        "{refused}"
+    );
     let lacking = text.replace("(export \"configure\" (func $nothing))", "");
     let refused = engine.load(&wat::parse_str(&lacking).unwrap()).await.unwrap_err();
     assert!(matches!(refused, LoadError::NoFunction { function: "configure", .. }));

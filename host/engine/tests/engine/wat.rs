@@ -119,7 +119,14 @@ impl Guest {
             .into_iter()
             .filter_map(|(name, body)| Some((name, body.as_ref()?)))
             .map(|(name, body)| {
-                format!("(func (export \"{name}\") {BATCH} (call $reset) (local.set $rows (i32.div_u (local.get $len) (local.get $words))) {body})\n")
+                // Memory is taken back when all is said: what was passed in was allocated before the call.
+                format!(
+                    r#"(func ${name} {BATCH} (local.set $rows (i32.div_u (local.get $len) (local.get $words))) {body})
+                    (func (export "{name}") (param i64 i32 i32 i32 i32 i32) (result i32)
+                      (call ${name} (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5))
+                      (call $reset))
+                    "#
+                )
             })
             .collect();
         let lifted = self.lifted();
