@@ -179,3 +179,41 @@ fn kill_nine_loses_and_reorders_nothing_and_repeats_no_more_than_was_in_flight()
     let line = oracle::check("kill_nine", &ledgers);
     assert!(oracle::number(&line, "dead_lettered") > 0 && oracle::number(&line, "dropped") > 0, "{line}");
 }
+
+/// Asked to stop, a host settles what it has: nothing comes twice.
+#[test]
+fn a_host_that_is_asked_to_stop_repeats_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    deploy(dir);
+    let out = dir.join("out.jsonl");
+    let mut producers = LANES.map(|lane| Producer::new(dir, lane));
+    for producer in &mut producers {
+        producer.produce(20_000);
+        producer.ledger.flush().unwrap();
+    }
+    let mut random = Random::from_env();
+    for start in 1..=6 {
+        let wanted = host::size(&out) + random.below(600_000);
+        let mut host = Start { args: &["--dev"], ..Start::new(dir) }.spawn();
+        // Before that it does not listen.
+        host.logged("host is ready", start);
+        // It may have come to the end already.
+        let all = 36_000 * 140;
+        host.until("more in the sink", || (host::size(&out) >= wanted.min(all)).then_some(()));
+        assert!(host.stop().success());
+    }
+    let mut last = Start { args: &["--dev"], ..Start::new(dir) }.spawn();
+    last.until("the last events", || {
+        let end = host::end(&out, 4_000_000);
+        LANES.iter().all(|lane| end.contains(&format!("\"id\":\"{lane}-19999\""))).then_some(())
+    });
+    assert!(last.stop().success());
+    let ledgers = Ledgers {
+        produced: LANES.map(|lane| dir.join(format!("{lane}.ledger"))).to_vec(),
+        delivered: vec![out],
+        dead_lettered: vec![dir.join("dlq.jsonl")],
+        duplicates_max: 0,
+    };
+    oracle::check("stopped_and_started", &ledgers);
+}

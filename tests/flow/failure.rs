@@ -160,3 +160,22 @@ async fn each_cause_has_its_own_rule() {
     assert_eq!((rig.ids("rejects"), rig.ids("rejects-dlq")), (others(), expected([50])));
     assert_eq!((rig.ids("loops"), rig.ids("loops-dlq")), (expected(0..100), vec![]));
 }
+
+/// What rests in the dead letter is the event that came in: once, however many of its outputs failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_whose_outputs_fail_rests_in_the_dead_letter_once() {
+    let mut rig = Rig::new();
+    let split = Guest::transform()
+        .guilty("(call $output (local.get $outs) (local.get $r)) (local.set $outs (i32.add (local.get $outs) (i32.const 1)))");
+    rig.guest("split.wasm", &split);
+    rig.guest("traps.wasm", &traps());
+    let docs = Docs::line()
+        .policy("split", "", "phase: Transform, wasm: {module: 'file:split.wasm', mayEmit: 2}")
+        .policy("judge", "traps.wasm", "phase: Observe, failure: {onTrap: DeadLetter}");
+    rig.apply(&docs).await;
+    rig.push("in", mixed(2000, is_guilty));
+    rig.settled("in", 2000).await;
+    assert_eq!(rig.ids("out"), good());
+    assert_eq!(rig.ids("dlq"), bad());
+    assert_eq!(rig.tally("main").dead_lettered[&("default/judge".into(), "trap".into())], 6);
+}

@@ -1,6 +1,6 @@
 //! From what a route decided to what is sent: targets, dead letters, and the counts of both.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use tidegate_connector::{Malformed, Receipt, Sink};
 use tidegate_event::Event;
@@ -56,10 +56,16 @@ pub(crate) struct DeadLetters {
     events: Vec<Event>,
     origins: Vec<u32>,
     causes: Vec<(Arc<str>, Arc<str>)>,
+    /// Originals that rest here already.
+    resting: HashSet<u32>,
 }
 
 impl DeadLetters {
+    /// An original rests once, with the first cause, however many of its outputs failed.
     pub(crate) fn push(&mut self, origin: u32, original: &Event, by: &Arc<str>, cause: Cause<'_>) {
+        if !self.resting.insert(origin) {
+            return;
+        }
         self.events.push(deadletter::event(original, cause));
         self.origins.push(origin);
         self.causes.push((by.clone(), cause.cause.into()));
