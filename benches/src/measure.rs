@@ -1,0 +1,115 @@
+//! Comparing by CPU time: what is compared runs alternately, and the median over the rounds of each quotient counts.
+//!
+//! CPU time does not see the neighbours that take the core away, alternation and medians take care of those that warm it,
+//! and a quotient within one round of the machine as a whole.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Rounds of a comparison.
+pub const ROUNDS: usize = 11;
+
+/// How long one measurement takes at least: a thousand times what reading the clock and being interrupted cost.
+const MEASUREMENT: Duration = Duration::from_millis(10);
+
+/// Which CPU time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Of the calling thread.
+    Thread,
+    /// Of all threads of the process, those of the engine and the runtime too.
+    Process,
+}
+
+impl Clock {
+    /// CPU time so far.
+    pub fn now(self) -> Duration {
+        let id = match self {
+            Clock::Thread => ClockId::ThreadCPUTime,
+            Clock::Process => ClockId::ProcessCPUTime,
+        };
+        let time = clock_gettime(id);
+        Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap())
+    }
+}
+
+/// Nanoseconds per event of each of `N` subjects, round by round.
+#[derive(Clone, Debug)]
+pub struct Rounds<const N: usize>(Vec<[f64; N]>);
+
+impl<const N: usize> Rounds<N> {
+    /// The median over the rounds of what `value` makes of one.
+    pub fn median(&self, value: impl Fn(&[f64; N]) -> f64) -> f64 {
+        median(self.0.iter().map(value).collect())
+    }
+
+    /// The median of one subject, in nanoseconds per event.
+    pub fn ns(&self, subject: usize) -> f64 {
+        self.median(|round| round[subject])
+    }
+
+    /// The median quotient of two subjects.
+    pub fn quotient(&self, subject: usize, by: usize) -> f64 {
+        self.median(|round| round[subject] / round[by])
+    }
+}
+
+/// The middle value.
+pub fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value that the share `q` of all does not exceed.
+pub fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (q * values.len() as f64).ceil() as usize;
+    values[at.clamp(1, values.len()) - 1]
+}
+
+/// Measures subjects alternately. Each is told how often to do what it does; `events` is how many events that is each time.
+pub fn compare<const N: usize>(clock: Clock, events: usize, mut subjects: [&mut dyn FnMut(u32); N]) -> Rounds<N> {
+    let counts: [u32; N] = std::array::from_fn(|i| calibrate(clock, subjects[i]));
+    let round = |round: usize| {
+        let mut ns = [0.0; N];
+        // Who comes first changes: nobody always runs on what the same other has left in the caches.
+        for i in (0..N).map(|i| (i + round) % N) {
+            ns[i] = time(clock, || subjects[i](counts[i])).as_nanos() as f64 / f64::from(counts[i]) / events as f64;
+        }
+        ns
+    };
+    Rounds((0..ROUNDS).map(round).collect())
+}
+
+/// The same for subjects that measure themselves and answer in nanoseconds per event. The first answer is not counted.
+pub fn alternate<const N: usize>(mut subjects: [&mut dyn FnMut() -> f64; N]) -> Rounds<N> {
+    for subject in &mut subjects {
+        subject();
+    }
+    let round = |round: usize| {
+        let mut ns = [0.0; N];
+        for i in (0..N).map(|i| (i + round) % N) {
+            ns[i] = subjects[i]();
+        }
+        ns
+    };
+    Rounds((0..ROUNDS).map(round).collect())
+}
+
+/// CPU time that `run` takes.
+pub fn time(clock: Clock, run: impl FnOnce()) -> Duration {
+    let before = clock.now();
+    run();
+    clock.now() - before
+}
+
+fn calibrate(clock: Clock, subject: &mut dyn FnMut(u32)) -> u32 {
+    let mut count = 1;
+    loop {
+        // Also the warm-up.
+        if time(clock, || subject(count)) >= MEASUREMENT {
+            return count;
+        }
+        count *= 2;
+    }
+}

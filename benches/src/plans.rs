@@ -1,0 +1,53 @@
+//! Plans by hand: one source, one route, one target, and the stages to be measured between them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidegate_connector::Sink;
+use tidegate_engine::{Decision, Guest, Kind};
+use tidegate_event::Event;
+use tidegate_matching::Matcher;
+use tidegate_pipeline::{
+    Plan, Tally,
+    plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
+};
+
+use crate::orders::KEPT_PREFIX;
+
+/// The source of every plan here.
+pub const SOURCE: &str = "bench/orders";
+
+/// The route of every plan here.
+pub const ROUTE: &str = "bench/orders-to-sink";
+
+/// A plan with these stages.
+pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
+    let target = TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None };
+    let route =
+        RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
+    let source = SourcePlan { malformed: MalformedRule::Pause, routes: vec![Arc::new(route)] };
+    Plan {
+        generation: generation.into(),
+        sources: HashMap::from([(SOURCE.into(), source)]),
+        tally: Arc::new(Tally::default()),
+    }
+}
+
+/// A stage that calls a guest on every event.
+pub fn wasm(guest: &Guest, kind: Kind) -> Stage {
+    stage(&guest.spec().policy, Body::Wasm { guest: guest.clone(), kind })
+}
+
+/// The filter on `type` as a closure of the host: what the guest `type-filter` does, without Wasm.
+pub fn native(policy: &str) -> Stage {
+    let reason: Arc<str> = "not an order".into();
+    let decide = move |event: &Event| {
+        if event.ty().starts_with(KEPT_PREFIX) { Decision::Keep } else { Decision::Drop(Some(reason.clone())) }
+    };
+    stage(policy, Body::Native(Arc::new(decide)))
+}
+
+fn stage(policy: &str, body: Body) -> Stage {
+    let failure =
+        FailureRules { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
+    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure }
+}
