@@ -9,4 +9,5 @@ mod pressure;
 mod retry;
 mod routing;
 mod sdk;
+mod sources;
 mod undeliverable;

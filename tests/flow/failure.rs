@@ -165,8 +165,9 @@ async fn each_cause_has_its_own_rule() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_whose_outputs_fail_rests_in_the_dead_letter_once() {
     let mut rig = Rig::new();
-    let split = Guest::transform()
-        .guilty("(call $output (local.get $outs) (local.get $r)) (local.set $outs (i32.add (local.get $outs) (i32.const 1)))");
+    let split = Guest::transform().guilty(
+        "(call $output (local.get $outs) (local.get $r)) (local.set $outs (i32.add (local.get $outs) (i32.const 1)))",
+    );
     rig.guest("split.wasm", &split);
     rig.guest("traps.wasm", &traps());
     let docs = Docs::line()
