@@ -89,3 +89,41 @@ async fn a_sink_in_trouble_tries_again_in_order_without_repeating_what_it_took()
     assert_eq!(rig.ids("out"), expected(0..100));
     assert!(rig.queue("out").counts().writes >= 5);
 }
+
+/// A sink that has failed once and waits a second before it tries again; what overtakes it has that time.
+async fn waiting() -> Rig {
+    let mut rig = Rig::new();
+    rig.apply(&changed("first: 1s, maxDelay: 1s")).await;
+    rig.queue("out").fail_writes(1, 0);
+    rig.push("in", plain(100));
+    crate::rig::within("the write that fails", rig.queue("out").wait_for(|counts| counts.writes == 1)).await;
+    rig
+}
+
+fn changed(retry: &str) -> Docs {
+    let sink = format!("{{memory: {{name: out}}, retry: {{{retry}}}}}");
+    Docs::new().source("in").sink("dlq").sink("other").doc("Sink", "out", &sink).route("main", "in", "out")
+}
+
+async fn nothing_overtook(rig: &Rig) {
+    rig.push("in", (100..200).map(crate::rig::events::event));
+    rig.settled("in", 200).await;
+    assert_eq!(rig.ids("out"), expected(0..200));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_is_changed_twice_still_waits_for_the_first() {
+    let mut rig = waiting().await;
+    rig.apply(&changed("first: 2ms, maxDelay: 2ms")).await;
+    rig.apply(&changed("first: 3ms, maxDelay: 3ms")).await;
+    nothing_overtook(&rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_was_taken_away_is_waited_for_when_it_comes_back() {
+    let mut rig = waiting().await;
+    let without = Docs::new().source("in").sink("dlq").sink("other").route("main", "in", "other");
+    rig.apply(&without).await;
+    rig.apply(&changed("first: 1s, maxDelay: 1s")).await;
+    nothing_overtook(&rig).await;
+}

@@ -98,7 +98,7 @@ impl Control {
         });
         drop(self.pipeline.live().swap(plan));
         self.guests = guests;
-        self.sinks = sinks;
+        self.sinks = sinks.instead_of(std::mem::take(&mut self.sinks));
         self.reconcile(&documents).await;
         if self.history.len() == HISTORY_MAX {
             self.history.pop_front();

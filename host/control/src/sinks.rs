@@ -11,10 +11,15 @@ use std::{
 use tidegate_connector::{Backoff, ConfigError, Registry, Sink, SinkOptions, WriteError, Writer, connector::Place};
 use tidegate_event::Event;
 use tidegate_policy::spec;
+use tokio::sync::watch;
 
 /// Sinks by `namespace/name`, with what they were opened for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sinks(BTreeMap<Arc<str>, Open>);
+pub(crate) struct Sinks {
+    open: BTreeMap<Arc<str>, Open>,
+    /// Sinks that documents no longer have, and that may still write: whoever comes back under their name follows them.
+    gone: BTreeMap<Arc<str>, watch::Receiver<bool>>,
+}
 
 #[derive(Clone, Debug)]
 struct Open {
@@ -26,19 +31,49 @@ struct Open {
 
 impl Sinks {
     pub(crate) fn get(&self, id: &str) -> Option<&Sink> {
-        self.0.get(id).map(|open| &open.sink)
+        self.open.get(id).map(|open| &open.sink)
     }
 
     /// What each is failing with at the moment.
     pub(crate) fn trouble(&self) -> Vec<(Arc<str>, String)> {
-        self.0.iter().filter_map(|(id, open)| Some((id.clone(), open.sink.trouble()?))).collect()
+        self.open.iter().filter_map(|(id, open)| Some((id.clone(), open.sink.trouble()?))).collect()
     }
 
     /// Waits until everything that was accepted is durable and the writers are closed.
     pub(crate) async fn close(self) {
-        for (_, open) in self.0 {
+        for (_, open) in self.open {
             open.sink.close().await;
         }
+    }
+
+    /// These sinks instead of `before`, which may still have much to write.
+    pub(crate) fn instead_of(mut self, before: Sinks) -> Sinks {
+        self.gone = before.gone;
+        self.gone.retain(|id, ended| !*ended.borrow() && !self.open.contains_key(id));
+        for (id, open) in before.open {
+            if !self.open.contains_key(&id) {
+                let (tell, ended) = watch::channel(false);
+                let end = open.sink.ended();
+                tokio::spawn(async move {
+                    end.await;
+                    tell.send_replace(true);
+                });
+                self.gone.insert(id, ended);
+            }
+        }
+        self
+    }
+
+    /// The end of the sink that has, or had, this name.
+    fn end_of(&self, id: &str) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        if let Some(open) = self.open.get(id) {
+            return Some(Box::pin(open.sink.ended()));
+        }
+        let mut ended = self.gone.get(id)?.clone();
+        Some(Box::pin(async move {
+            // An error means that the task which told is gone, which is the end as well.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }))
     }
 
     /// Opens what `document` asks for, or takes it over from `before` where it is the same.
@@ -51,13 +86,13 @@ impl Sinks {
     ) -> Result<(), Vec<ConfigError>> {
         let id: Arc<str> = document.meta.id.to_string().into();
         let base_dir = crate::documents::folder_of(&document.meta);
-        let previous = before.0.get(&id);
+        let previous = before.open.get(&id);
         if let Some(open) = previous
             && open.connector == document.connector
             && open.retry == document.retry
             && open.base_dir == base_dir
         {
-            self.0.insert(id, open.clone());
+            self.open.insert(id, open.clone());
             return Ok(());
         }
         let spec::Connector { name, config } = &document.connector;
@@ -66,13 +101,13 @@ impl Sinks {
             .ok_or_else(|| vec![ConfigError::new("", format!("there is no connector `{name}`"))])?;
         let place = Place { base_dir: &base_dir, state_dir };
         let mut writer = connector.open_sink(&id, config, &place)?;
-        if let Some(open) = previous {
-            writer = Box::new(After { before: Some(Box::pin(open.sink.ended())), writer });
+        if let Some(end) = before.end_of(&id) {
+            writer = Box::new(After { before: Some(end), writer });
         }
         let backoff = Backoff { first: document.retry.first, max: document.retry.max_delay };
         let options = SinkOptions { retries: document.retry.max, backoff, ..SinkOptions::default() };
         let sink = Sink::start(&id, writer, options);
-        self.0.insert(id, Open { connector: document.connector.clone(), retry: document.retry, base_dir, sink });
+        self.open.insert(id, Open { connector: document.connector.clone(), retry: document.retry, base_dir, sink });
         Ok(())
     }
 }
@@ -99,7 +134,9 @@ impl Writer for After {
         self.writer.write(events).await
     }
 
+    /// Its own successor waits for its end only: that must not come before the predecessor's, even if it wrote nothing.
     async fn close(&mut self) -> Result<(), WriteError> {
+        self.wait().await;
         self.writer.close().await
     }
 }
