@@ -34,6 +34,19 @@ impl Producer {
         Producer { lane, input: create(format!("{lane}.jsonl")), ledger, produced: 0 }
     }
 
+    /// As logrotate does: `left.jsonl.1` is the youngest of those put aside.
+    fn rotate(&mut self, dir: &Path) {
+        let path = |number: usize| match number {
+            0 => dir.join(format!("{}.jsonl", self.lane)),
+            _ => dir.join(format!("{}.jsonl.{number}", self.lane)),
+        };
+        let free = (0..).find(|&number| !path(number).exists()).unwrap();
+        for number in (0..free).rev() {
+            fs::rename(path(number), path(number + 1)).unwrap();
+        }
+        self.input = File::create(path(0)).unwrap();
+    }
+
     /// Every 10th event is dropped by a filter, every 97th traps one.
     fn produce(&mut self, count: usize) {
         let mut lines = String::new();
@@ -54,14 +67,16 @@ impl Producer {
     }
 }
 
-fn deploy(dir: &Path) {
+fn deploy(dir: &Path, sink: &str) {
     let put = |name: &str, guest: Guest| fs::write(dir.join("docs").join(name), guest.component()).unwrap();
     fs::create_dir(dir.join("docs")).unwrap();
     put("drop.wasm", drops_guilty());
     put("trap.wasm", Guest::filter().guilty("unreachable"));
     put("stamp.wasm", stamp(1));
-    let file = |name: &str| format!("{{file: {{path: ../{name}.jsonl}}, retry: {{first: 300ms, maxDelay: 1s}}}}");
-    let mut docs = Docs::new().doc("Sink", "out", &file("out")).doc("Sink", "dlq", &file("dlq"));
+    let file = |name: &str, rest: &str| {
+        format!("{{file: {{path: ../{name}.jsonl{rest}}}, retry: {{first: 300ms, maxDelay: 1s}}}}")
+    };
+    let mut docs = Docs::new().doc("Sink", "out", &file("out", sink)).doc("Sink", "dlq", &file("dlq", ""));
     for lane in LANES {
         docs = docs.doc("Source", lane, &format!("{{file: {{path: ../{lane}.jsonl, follow: true}}}}"));
     }
@@ -95,19 +110,18 @@ fn draw(random: &mut Random) -> Fate {
 }
 
 fn run_and_kill(dir: &Path, fate: Fate) {
-    let out = dir.join("out.jsonl");
     let start = Start { args: &["--dev"], ..Start::new(dir) };
     match fate {
         Fate::InFullFlow { bytes } => {
-            let wanted = host::size(&out) + bytes;
+            let wanted = written(dir) + bytes;
             let mut host = start.spawn();
-            host.until("more in the sink", || (host::size(&out) >= wanted).then_some(()));
+            host.until("more in the sink", || (written(dir) >= wanted).then_some(()));
             host.kill();
         }
         Fate::AtAFullDisk { bytes } => {
             let trouble = "the sink is in trouble";
             let before = fs::read_to_string(dir.join("host.log")).unwrap_or_default().matches(trouble).count();
-            let full = (host::size(&out) + bytes) / 512;
+            let full = (written(dir) + bytes) / 512;
             let mut host = Start { file_blocks: Some(full), ..start }.spawn();
             host.logged(trouble, before + 1);
             idle(&mut host);
@@ -130,54 +144,104 @@ fn idle(host: &mut Host) {
     });
 }
 
-#[test]
-fn kill_nine_loses_and_reorders_nothing_and_repeats_no_more_than_was_in_flight() {
-    let kills = std::env::var("TIDEGATE_KILLS").map_or(KILLS, |text| text.parse().expect("TIDEGATE_KILLS is a number"));
+/// Files of the sink, oldest first.
+fn parts(dir: &Path) -> Vec<PathBuf> {
+    let older = (1..).map(|number| dir.join(format!("out.jsonl.{number}"))).take_while(|path| path.exists());
+    let mut parts: Vec<PathBuf> = older.collect();
+    parts.reverse();
+    parts.push(dir.join("out.jsonl"));
+    parts
+}
+
+/// Bytes in the sink.
+fn written(dir: &Path) -> u64 {
+    parts(dir).iter().map(|part| host::size(part)).sum()
+}
+
+/// What a campaign is.
+struct Campaign {
+    name: &'static str,
+    kills: usize,
+    /// Further keys of the sink.
+    sink: &'static str,
+    inputs: Inputs,
+}
+
+#[derive(PartialEq, Eq)]
+enum Inputs {
+    /// One file a lane.
+    Grow,
+    /// A new one after each kill.
+    Rotate,
+}
+
+fn run(campaign: &Campaign) {
     let mut random = Random::from_env();
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let out = dir.join("out.jsonl");
-    deploy(dir);
+    deploy(dir, campaign.sink);
     let mut producers = LANES.map(|lane| Producer::new(dir, lane));
-    for kill in 0..kills {
+    for kill in 0..campaign.kills {
         // Enough for the worst draw, and for windows behind a full disk.
-        let lines = host::lines(&out);
+        let lines: usize = parts(dir).iter().map(|part| host::lines(part)).sum();
         for producer in &mut producers {
+            if campaign.inputs == Inputs::Rotate && kill > 0 {
+                producer.rotate(dir);
+            }
             producer.produce((lines + AHEAD).saturating_sub(producer.produced));
         }
-        println!("kill {kill} of {kills}: {lines} lines in the sink");
-        run_and_kill(dir, draw(&mut random));
+        println!("kill {kill} of {}: {lines} lines in the sink", campaign.kills);
+        let fate = match draw(&mut random) {
+            // Limits are of one file: a sink that rotates never meets them.
+            Fate::AtAFullDisk { bytes } if campaign.inputs == Inputs::Rotate => Fate::InFullFlow { bytes },
+            fate => fate,
+        };
+        run_and_kill(dir, fate);
     }
     for producer in &mut producers {
         producer.produce(1000);
         producer.ledger.flush().unwrap();
     }
-    let all: usize = producers.iter().map(|producer| producer.produced).sum();
-    println!("{all} events");
+    finish(dir, &producers);
 
-    let mut last = Start { args: &["--dev"], ..Start::new(dir) }.spawn();
-    let mut ends = Vec::from(LANES.map(|lane| {
-        let fate = |number: &usize| !number.is_multiple_of(97) && !number.is_multiple_of(10);
-        let produced = producers.iter().find(|producer| producer.lane == lane).unwrap().produced;
-        format!("\"id\":\"{lane}-{}\"", (0..produced).rev().find(fate).unwrap())
-    }));
-    last.until("the last events", || {
+    let ledgers = Ledgers {
+        produced: LANES.map(|lane| dir.join(format!("{lane}.ledger"))).to_vec(),
+        delivered: parts(dir),
+        dead_lettered: vec![dir.join("dlq.jsonl")],
+        duplicates_max: campaign.kills * LANES.len() * WINDOW,
+    };
+    let line = oracle::check(campaign.name, &ledgers);
+    assert!(oracle::number(&line, "dead_lettered") > 0 && oracle::number(&line, "dropped") > 0, "{line}");
+}
+
+/// Lets a host come to the end of all inputs, and stops it.
+fn finish(dir: &Path, producers: &[Producer]) {
+    let mut host = Start { args: &["--dev"], ..Start::new(dir) }.spawn();
+    let delivered = |number: &usize| !number.is_multiple_of(97) && !number.is_multiple_of(10);
+    let last = |producer: &Producer| {
+        format!("\"id\":\"{}-{}\"", producer.lane, (0..producer.produced).rev().find(delivered).unwrap())
+    };
+    let mut ends: Vec<String> = producers.iter().map(last).collect();
+    host.until("the last events", || {
         // One lane may end long before the other.
-        let end = host::end(&out, 4_000_000);
+        let parts = parts(dir);
+        let end: String = parts.iter().rev().take(9).map(|part| host::end(part, 4_000_000)).collect();
         ends.retain(|id| !end.contains(id));
         ends.is_empty().then_some(())
     });
-    assert!(last.stop().success());
+    assert!(host.stop().success());
+}
 
-    let path = |name: &str| -> Vec<PathBuf> { vec![dir.join(name)] };
-    let ledgers = Ledgers {
-        produced: LANES.map(|lane| dir.join(format!("{lane}.ledger"))).to_vec(),
-        delivered: path("out.jsonl"),
-        dead_lettered: path("dlq.jsonl"),
-        duplicates_max: kills * LANES.len() * WINDOW,
-    };
-    let line = oracle::check("kill_nine", &ledgers);
-    assert!(oracle::number(&line, "dead_lettered") > 0 && oracle::number(&line, "dropped") > 0, "{line}");
+#[test]
+fn kill_nine_loses_and_reorders_nothing_and_repeats_no_more_than_was_in_flight() {
+    let kills = std::env::var("TIDEGATE_KILLS").map_or(KILLS, |text| text.parse().expect("TIDEGATE_KILLS is a number"));
+    run(&Campaign { name: "kill_nine", kills, sink: "", inputs: Inputs::Grow });
+}
+
+#[test]
+fn kill_nine_while_files_are_rotated_on_both_sides() {
+    let sink = ", maxBytes: 300Ki, keep: 1000";
+    run(&Campaign { name: "kill_nine_rotating", kills: 8, sink, inputs: Inputs::Rotate });
 }
 
 /// Asked to stop, a host settles what it has: nothing comes twice.
@@ -185,7 +249,7 @@ fn kill_nine_loses_and_reorders_nothing_and_repeats_no_more_than_was_in_flight()
 fn a_host_that_is_asked_to_stop_repeats_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    deploy(dir);
+    deploy(dir, "");
     let out = dir.join("out.jsonl");
     let mut producers = LANES.map(|lane| Producer::new(dir, lane));
     for producer in &mut producers {
@@ -203,12 +267,7 @@ fn a_host_that_is_asked_to_stop_repeats_nothing() {
         host.until("more in the sink", || (host::size(&out) >= wanted.min(all)).then_some(()));
         assert!(host.stop().success());
     }
-    let mut last = Start { args: &["--dev"], ..Start::new(dir) }.spawn();
-    last.until("the last events", || {
-        let end = host::end(&out, 4_000_000);
-        LANES.iter().all(|lane| end.contains(&format!("\"id\":\"{lane}-19999\""))).then_some(())
-    });
-    assert!(last.stop().success());
+    finish(dir, &producers);
     let ledgers = Ledgers {
         produced: LANES.map(|lane| dir.join(format!("{lane}.ledger"))).to_vec(),
         delivered: vec![out],
