@@ -194,7 +194,7 @@ fn run(campaign: &Campaign) {
         let fate = match draw(&mut random) {
             // Limits are of one file: a sink that rotates never meets them.
             Fate::AtAFullDisk { bytes } if campaign.inputs == Inputs::Rotate => Fate::InFullFlow { bytes },
-            fate => fate,
+            fate @ (Fate::AtAFullDisk { .. } | Fate::InFullFlow { .. }) => fate,
         };
         run_and_kill(dir, fate);
     }
