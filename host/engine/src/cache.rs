@@ -117,6 +117,8 @@ impl Cache {
         let written = file
             .write_all(compiled)
             .and_then(|()| file.write_all(&self.mac(name, compiled)))
+            // Only what is on disk can be given back while the module rests.
+            .and_then(|()| file.sync_data())
             .and_then(|()| fs::rename(&aside, self.dir.join(name)));
         if let Err(error) = written {
             // What is left of it is no use; if it cannot be removed either, eviction will get to it.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 
 use crate::{
     cache::Cache,
@@ -16,6 +16,7 @@ use crate::{
     module::{self, Module},
     precompiled,
     reaper::Reaper,
+    resting::{Code, Resting},
     settings,
     store::Host,
     ticker::Ticker,
@@ -58,6 +59,7 @@ struct Inner {
     cache: Option<Cache>,
     ticker: Ticker,
     reaper: Reaper,
+    resting: Arc<Resting>,
     pure: OnceLock<Arc<Linker<Host>>>,
     wasi: OnceLock<Arc<Linker<Host>>>,
     pooled: bool,
@@ -84,7 +86,8 @@ impl Engine {
             }
         });
         let ticker = Ticker::start(wasmtime.weak()).map_err(|e| LoadError::Engine { problem: e.to_string() })?;
-        let reaper = Reaper::start().map_err(|e| LoadError::Engine { problem: e.to_string() })?;
+        let resting = Arc::new(Resting::default());
+        let reaper = Reaper::start(Arc::clone(&resting)).map_err(|e| LoadError::Engine { problem: e.to_string() })?;
         let inner = Inner {
             wasmtime,
             compiler: options.compiler,
@@ -92,6 +95,7 @@ impl Engine {
             cache,
             ticker,
             reaper,
+            resting,
             pure: OnceLock::new(),
             wasi: OnceLock::new(),
             pooled,
@@ -106,22 +110,27 @@ impl Engine {
         module::inspect_header(wasm)?;
         let digest = compile::digest(wasm);
         let cached = self.inner.cache.as_ref().and_then(|cache| cache.load(&self.inner.wasmtime, &digest));
-        let component = match cached {
-            Some(component) => component,
+        let loaded = match cached {
+            Some(component) => Loaded::Mapped(component),
             None => self.compile(wasm, &digest).await?,
         };
-        Module::new(self, component, digest, wasm.len())
+        let (Loaded::Mapped(component) | Loaded::Copied(component)) = &loaded;
+        let code = Arc::new(Code::new(component.clone()));
+        if matches!(loaded, Loaded::Mapped(_)) {
+            self.inner.resting.watch(Arc::downgrade(&code));
+        }
+        Module::new(self, component, code, digest, wasm.len())
     }
 
-    async fn compile(&self, wasm: &[u8], digest: &str) -> Result<wasmtime::component::Component, LoadError> {
+    async fn compile(&self, wasm: &[u8], digest: &str) -> Result<Loaded, LoadError> {
         let _permit = self.inner.compiling.acquire().await.map_err(|_| LoadError::compiler("the engine is gone"))?;
         let compiled = compile::compile(&self.inner.compiler, wasm.to_vec()).await?;
         if let Some(cache) = &self.inner.cache
             && let Some(component) = cache.store_and_load(&self.inner.wasmtime, digest, &compiled)
         {
-            return Ok(component);
+            return Ok(Loaded::Mapped(component));
         }
-        precompiled::from_memory(&self.inner.wasmtime, &compiled)
+        precompiled::from_memory(&self.inner.wasmtime, &compiled).map(Loaded::Copied)
     }
 
     /// What guests import, without or with WASI. Built when first needed.
@@ -146,6 +155,14 @@ impl Engine {
     pub(crate) fn reaper(&self) -> &Reaper {
         &self.inner.reaper
     }
+}
+
+/// Where the code of a component lies.
+enum Loaded {
+    /// In a file of the cache.
+    Mapped(Component),
+    /// In memory of our own.
+    Copied(Component),
 }
 
 impl std::fmt::Debug for Engine {

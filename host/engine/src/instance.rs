@@ -61,6 +61,7 @@ impl Live {
         limits: &Limits,
         shared: &Arc<Shared>,
     ) -> Result<Live, StartError> {
+        module.touch();
         let mut store = store::new(engine, limits, shared);
         store::arm(&mut store, SETUP_TIMEOUT);
         let waits = module.imports().contains(&crate::Capability::Wasi);

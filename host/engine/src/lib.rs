@@ -25,6 +25,7 @@ mod module;
 mod precompiled;
 mod reaper;
 mod reply;
+mod resting;
 mod settings;
 mod store;
 mod ticker;

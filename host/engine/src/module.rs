@@ -16,6 +16,7 @@ use crate::{
     contract::InterfaceName,
     engine::{Engine, WASM_BYTES_MAX},
     error::LoadError,
+    resting::Code,
     store::Host,
 };
 
@@ -74,6 +75,7 @@ struct Inner {
     contract: String,
     pre: InstancePre<Host>,
     functions: Functions,
+    code: Arc<Code>,
 }
 
 /// Where the functions are; looked up once.
@@ -86,15 +88,21 @@ pub(crate) struct Functions {
 
 impl Module {
     /// Reads the type and links the imports.
-    pub(crate) fn new(engine: &Engine, component: Component, digest: String, size: usize) -> Result<Module, LoadError> {
+    pub(crate) fn new(
+        engine: &Engine,
+        component: &Component,
+        code: Arc<Code>,
+        digest: String,
+        size: usize,
+    ) -> Result<Module, LoadError> {
         let ty = component.component_type();
         let (capabilities, imports) = imports(engine, &ty)?;
         let exports: Vec<String> = ty.exports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect();
-        let (functions, contract) = functions(&component, &exports)?;
+        let (functions, contract) = functions(component, &exports)?;
         let linker = engine.linker(capabilities.contains(&Capability::Wasi))?;
-        let pre = linker.instantiate_pre(&component).map_err(|e| unlinked(&e, &imports))?;
+        let pre = linker.instantiate_pre(component).map_err(|e| unlinked(&e, &imports))?;
         let kinds = functions.deciding.keys().copied().collect();
-        let inner = Inner { digest, size, kinds, capabilities, imports, exports, contract, pre, functions };
+        let inner = Inner { digest, size, kinds, capabilities, imports, exports, contract, pre, functions, code };
         Ok(Module { inner: Arc::new(inner) })
     }
 
@@ -135,6 +143,11 @@ impl Module {
 
     pub(crate) fn pre(&self) -> &InstancePre<Host> {
         &self.inner.pre
+    }
+
+    /// It is about to run.
+    pub(crate) fn touch(&self) {
+        self.inner.code.touch();
     }
 
     pub(crate) fn functions(&self) -> &Functions {

@@ -6,6 +6,7 @@
 
 use std::{fs::File, os::fd::AsRawFd};
 
+use rustix::mm::{Advice, madvise};
 use wasmtime::component::Component;
 
 use crate::error::LoadError;
@@ -24,4 +25,14 @@ pub(crate) fn from_file(engine: &wasmtime::Engine, file: &File) -> wasmtime::Res
     #[expect(unsafe_code, reason = "the file is in our private directory and its keyed hash has been checked")]
     let component = unsafe { Component::deserialize_file(engine, path) };
     component
+}
+
+/// Gives the memory of code that came from a file back until it runs again. Costs the next call a few page faults.
+pub(crate) fn page_out(component: &Component) {
+    let text = component.text();
+    #[expect(unsafe_code, reason = "only advice to the kernel: what the memory holds does not change")]
+    let advised = unsafe { madvise(text.as_ptr().cast_mut().cast(), text.len(), Advice::LinuxPageOut) };
+    if let Err(error) = advised {
+        tracing::debug!(%error, "the code of an idle module stays resident");
+    }
 }

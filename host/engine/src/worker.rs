@@ -174,6 +174,7 @@ impl Worker {
             Some(live) => live,
             None => self.start().await?,
         };
+        self.guest.module().touch();
         let reply = job.ask(&mut live, batch, rows, self.guest.timeout()).await;
         if let Some(budget) = budget {
             budget.spend(live.used(), fresh);
