@@ -9,7 +9,7 @@ use std::{
 };
 
 use tidegate_connector::{Backoff, Delivery, Lane, Settled, SourceError};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Live, Plan,
@@ -120,6 +120,8 @@ impl LaneTask {
         let mut tries = 0;
         let mut failures = 0;
         let mut worked = false;
+        // While its source is in trouble a lane takes nothing, and goes on settling.
+        let mut pause_until: Option<Instant> = None;
         let mut changed = context.live.subscribe();
         loop {
             context.shared.in_flight.store(window.events(), std::sync::atomic::Ordering::Relaxed);
@@ -141,7 +143,8 @@ impl LaneTask {
                     Next::Take => {}
                 }
             }
-            let takes = matches!(next, Next::Take) && !draining && window.has_room(context.options);
+            let room = pause_until.is_none() && window.has_room(context.options);
+            let takes = matches!(next, Next::Take) && !draining && room;
             tokio::select! {
                 biased;
                 progress = progress(&mut window), if !window.is_empty() => {
@@ -177,11 +180,13 @@ impl LaneTask {
                             next = Next::Pause;
                         } else {
                             failures += 1;
-                            context.trouble(&error, failures, &mut drain).await;
+                            context.trouble(&error);
+                            pause_until = Some(Instant::now() + RETRY.delay(failures));
                         }
                     }
                 },
                 _ = drain.changed(), if !draining => {}
+                () = tokio::time::sleep_until(pause_until.unwrap_or_else(Instant::now)), if pause_until.is_some() => pause_until = None,
                 () = tokio::time::sleep(IDLE), if worked && window.is_empty() => {
                     bench.idle();
                     worked = false;
@@ -296,14 +301,10 @@ impl Context {
         }
     }
 
-    async fn trouble(&self, error: &SourceError, failures: u32, drain: &mut watch::Receiver<bool>) {
+    fn trouble(&self, error: &SourceError) {
         let state = LaneState::Held { by: self.source.clone(), reason: error.to_string().into() };
         if self.shared.set(state) {
             tracing::warn!(source = %self.source, lane = %self.name, "trying again: {error}");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY.delay(failures)) => {}
-            _ = drain.changed() => {}
         }
     }
 }
