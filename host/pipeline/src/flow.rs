@@ -230,6 +230,10 @@ impl<'a> Flow<'a> {
 
     /// Takes out of `live` the rows that were not kept. `rows` is a subsequence of `live`.
     fn keep(&mut self, position: usize, stage: &Stage, rows: &[u32], decisions: Vec<Decision>) {
+        // What most stages do with most batches.
+        if decisions.iter().all(|decision| matches!(decision, Decision::Keep)) {
+            return;
+        }
         let live = std::mem::take(&mut self.live);
         let mut decided = rows.iter().copied().zip(decisions).peekable();
         let mut kept = Vec::with_capacity(live.len());

@@ -147,7 +147,7 @@ impl Writer<'_> {
 
     /// The new value of an attribute, `None` if it is the origin's.
     fn attribute<'r>(&self, field: usize, value: &'r [u8], origin: &Event) -> Result<Option<&'r [u8]>, ReplyProblem> {
-        if value == origin.bytes(field) {
+        if same(value, origin.bytes(field)) {
             return Ok(None);
         }
         if !self.rights.may_write(NAMES[field]) {
@@ -168,7 +168,12 @@ impl Writer<'_> {
             return Err(ReplyProblem::Form);
         }
         let data = form.map(|form| Data { form, bytes });
-        if data == origin.data() {
+        let unchanged = match (data, origin.data()) {
+            (Some(new), Some(old)) => new.form == old.form && same(new.bytes, old.bytes),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if unchanged {
             return Ok(None);
         }
         if !self.rights.data {
@@ -241,6 +246,15 @@ fn check_bits(words: &[u32]) -> Result<(), ReplyProblem> {
         }
     }
     Ok(())
+}
+
+/// Whether two values are the same.
+///
+/// Absent ones are not compared: their slices point to no memory, and the masked loads of glibc's `memcmp` (AVX-512) then
+/// take half a microsecond on some processors, although they load nothing.
+#[inline]
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 /// The bytes of a field of an output.
