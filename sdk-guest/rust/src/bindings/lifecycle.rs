@@ -8,7 +8,10 @@
 #[allow(dead_code, clippy::all)]
 pub mod tidegate {
     pub mod guest {
-        /// Log lines of a guest; rate-limited and cut by the host. Granted as `log`.
+        /// Log lines of a guest. Granted as `log`.
+        ///
+        /// About 100 lines a second of one policy are written, all its instances together; the rest is counted. Lines are cut at
+        /// 1 KiB. Logging never fails a call, but a line that is not UTF-8 does.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod log {
             #[used]
@@ -82,6 +85,9 @@ pub mod tidegate {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
             #[allow(unused_unsafe, clippy::all)]
+            /// The handle of the counter with this name, `[a-z][a-z0-9_]*` of at most 64 bytes; the same name, the same handle, in
+            /// all instances of the policy. A policy has at most 64; a name that is refused gives 4294967295, with which `add`
+            /// does nothing. May be called in `configure`.
             #[allow(async_fn_in_trait)]
             pub fn counter(name: &str) -> u32 {
                 unsafe {
@@ -103,6 +109,7 @@ pub mod tidegate {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Takes effect when the call succeeds.
             #[allow(async_fn_in_trait)]
             pub fn add(counter: u32, amount: u64) -> () {
                 unsafe {
@@ -120,7 +127,7 @@ pub mod tidegate {
                 }
             }
         }
-        /// How events cross the boundary, and what a guest answers.
+        /// How events cross the boundary, and what a guest answers. Types only: importing it is no capability.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod events {
             #[used]
@@ -131,31 +138,41 @@ pub mod tidegate {
             ///
             /// `bytes` holds values, in any order, overlapping where that saves a copy (the host may put a received message
             /// there once and point into it). `index` holds one row an event; step by `row-words`, which is 24 in 0.1.0:
-            /// later 0.1.x versions only append words. A row:
+            /// later 0.1.x versions only append words. A row, in words of 32 bits:
             ///
             ///    0  flags     bit 0 has data (set and length 0: empty data; clear: none, as in a Kafka tombstone)
-            ///                 bits 1-2 form of data: 0 binary, 1 text, 2 JSON
+            ///                 bits 1-2 form of data: 0 binary, 1 text (UTF-8), 2 JSON (one JSON value, UTF-8)
             ///                 bits 8-11 withheld, because not needed: attributes, extensions, data, context
+            ///                 all other bits zero
             ///    1  origin    the row of the input batch that this event stems from; in an input batch its own row
             ///    2  inherit   in a transform's output: bit n = field n is taken from the origin (data with its flags);
-            ///                 bit 16 = `extensions` holds only what was added, replaced, or removed
+            ///                 bit 16 = `extensions` holds only what was added, replaced, or removed; all other bits zero
+            ///                 in an input batch zero
             ///    3  zero
             ///    4… (start, length) in `bytes` of ten fields: 0 id, 1 source, 2 type, 3 subject, 4 time (RFC 3339, as
             ///       received), 5 datacontenttype, 6 dataschema, 7 extensions, 8 data, 9 context
+            ///       so field n has its start in word 4 + 2n and its length in word 5 + 2n; at length 0 the start says nothing
             ///
-            /// An absent optional attribute has length 0: CloudEvents 1.0.2 forbids empty ones. Extensions and context are
-            /// runs of entries, unaligned: name length u8, kind u8, value length u32 little-endian, name, value. Kinds:
-            /// 0 removed, 1 string, 2 integer, 3 boolean, 4 binary, 5 uri, 6 uri-reference, 7 timestamp; values in
-            /// canonical string form, binary as raw bytes. Kinds are hints: HTTP binary mode carries none.
-            /// Context is what the transport knows: principal, source, topic, key, partition, offset, attempt, header.NAME
-            /// (allow-listed by the source). A transform may set only key and header.NAME.
+            /// An absent optional attribute has length 0: CloudEvents 1.0.2 forbids empty ones. `specversion` is always 1.0 and
+            /// does not cross. What is withheld has length 0, and its bit is set: a guest that reads it all the same reads
+            /// nothing, so what it then decides is wrong.
+            ///
+            /// Extensions and context are runs of entries, unaligned: name length u8, kind u8, value length u32 little-endian,
+            /// name, value; no name occurs twice. Kinds: 0 removed (only in changes), 1 string, 2 integer, 3 boolean, 4 binary,
+            /// 5 uri, 6 uri-reference, 7 timestamp; values in canonical string form (CloudEvents 1.0.2, "Type System": `-7`,
+            /// `true`, `2026-01-31T08:00:00Z`), binary as raw bytes. Kinds are hints: HTTP binary mode carries none, and there
+            /// every extension is a string. Read a value by what it should be, not by its kind.
+            ///
+            /// Context is what the transport knows, as strings: `principal`, `source` (the host's source, not the event's), `topic`,
+            /// `key`, `partition`, `offset`, `attempt` (1 at first delivery), `header.NAME` (lower case; those that the source
+            /// allows). Any may be missing. A transform may set, replace or remove only `key` and `header.NAME`.
             ///
             /// The host guarantees, and checks on everything that comes back: spans in bounds, attributes and extensions
-            /// UTF-8 and valid CloudEvents, origins in range and not decreasing, sizes within the policy's limits. `bytes`
-            /// never holds withheld values. Several outputs of one origin that inherit `id` get `<id>.<k>`.
+            /// UTF-8 and valid CloudEvents, data of form text UTF-8, origins in range and not decreasing, sizes within the
+            /// policy's limits. `bytes` never holds withheld values.
             ///
             /// `now-ms` is the host's clock when the batch was formed, in milliseconds since the Unix epoch. A pure guest
-            /// has no other clock: the same batch gives the same answer. Instances may be discarded between calls.
+            /// has no other clock: the same batch gives the same answer. In a transform's output it is not read; send 0.
             #[derive(Clone)]
             pub struct Batch {
                 pub now_ms: u64,
@@ -177,8 +194,15 @@ pub mod tidegate {
                 }
             }
             /// One code an input event, in order: low byte 0 keep, 1 drop (as intended), 2 reject (dead letter), 3 retry
-            /// later; upper 24 bits 0, or 1 + the position of its reason. At most 64 distinct reasons of 256 bytes.
-            /// An unknown code, a transform that keeps without an output or drops with one, is a fault of the guest.
+            /// later; upper 24 bits 0, or 1 + the position of its reason in `reasons`. So `0x00000201` drops with reason 1.
+            /// At most 64 distinct reasons of 256 bytes. Reasons are for people and for counting: a sentence or a word that does
+            /// not hold the event's own values.
+            ///
+            /// `keep` lets the event go on; `drop` ends it, and is counted as intended, not as loss; `reject` sends it to the
+            /// dead-letter sink; `retry` holds the lane from this event on and presents it again later.
+            ///
+            /// As many codes as events. Any other number, an unknown code, a reason that is not there, too many or too long reasons are
+            /// faults of the guest; so is a transform that keeps an event without an output or does not keep it and has one.
             #[derive(Clone)]
             pub struct Outcomes {
                 pub codes: _rt::Vec<u32>,
@@ -197,10 +221,13 @@ pub mod tidegate {
             }
             wit_bindgen::rt::bitflags::bitflags! {
                 #[doc =
-                " What a guest reads. The host leaves the rest out of the batch."]
-                #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Clone, Copy)] pub
-                struct Needs : u8 { const ATTRIBUTES = 1 << 0; const EXTENSIONS = 1 << 1;
-                const DATA = 1 << 2; const CONTEXT = 1 << 3; }
+                " What a guest reads. The host leaves the rest out of the batch, which costs less the less there is: data is most"]
+                #[doc =
+                " of it. `attributes` are those of the specification, `extensions` all others. A transform that inherits a field"]
+                #[doc = " need not read it."] #[derive(PartialEq, Eq, PartialOrd, Ord,
+                Hash, Debug, Clone, Copy)] pub struct Needs : u8 { const ATTRIBUTES = 1
+                << 0; const EXTENSIONS = 1 << 1; const DATA = 1 << 2; const CONTEXT = 1
+                << 3; }
             }
         }
     }
@@ -218,9 +245,12 @@ pub mod exports {
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
                 pub type Needs = super::super::super::super::tidegate::guest::events::Needs;
+                /// What a module says of itself: for people, and to check a configuration before the module sees it.
                 #[derive(Clone)]
                 pub struct Info {
+                    /// Such as `order-guard`.
                     pub name: _rt::String,
+                    /// The module's own version, such as `1.4.0`.
                     pub version: _rt::String,
                     /// JSON Schema of the configuration; absent where there is none to give.
                     pub config_schema: Option<_rt::String>,
@@ -388,9 +418,13 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
+                    /// Takes no configuration: may be called before `configure`, or never.
                     #[allow(async_fn_in_trait)]
                     fn describe() -> Info;
-                    /// `config` is JSON. An error is shown to whoever deploys the policy, which is then refused.
+                    /// `config` is JSON, `null` where the policy has none. Called exactly once in an instance's life, before the first batch;
+                    /// what is expensive (compiling patterns) belongs here. An error is shown to whoever deploys the policy, which is
+                    /// then refused: say what is wrong and where. The needs it answers hold for this configuration, and are the same for
+                    /// every instance with it.
                     #[allow(async_fn_in_trait)]
                     fn configure(config: _rt::String) -> Result<Needs, _rt::String>;
                 }

@@ -23,10 +23,13 @@ pub mod exports {
                 pub type Outcomes = super::super::super::super::__with_name0::Outcomes;
                 #[derive(Clone)]
                 pub struct Assignment {
+                    /// `keep` for what was matched, with or without names.
                     pub outcomes: Outcomes,
-                    /// The distinct names used, at most 64 a batch: 1 to 16 levels of `[A-Za-z0-9._-]+` joined by `/`.
+                    /// The distinct names used, at most 64 a batch: 1 to 16 levels of `[A-Za-z0-9._-]+` joined by `/`, at most 256
+                    /// bytes. Such as `orders/eu/retail`.
                     pub names: _rt::Vec<_rt::String>,
-                    /// Pairs of an event's row and a position in `names`, ascending, flat: row, name, row, name, …
+                    /// Pairs of an event's row and a position in `names`, flat: row, name, row, name, …; strictly ascending by row, then
+                    /// by name. Only events that are kept have any.
                     pub pairs: _rt::Vec<u32>,
                 }
                 impl ::core::fmt::Debug for Assignment {
@@ -273,6 +276,7 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
+                    /// An error fails the whole batch, as in `filter`.
                     #[allow(async_fn_in_trait)]
                     fn assign(events: Batch) -> Result<Assignment, _rt::String>;
                 }

@@ -21,6 +21,17 @@ pub mod exports {
                 use super::super::super::super::_rt;
                 pub type Batch = super::super::super::super::__with_name0::Batch;
                 pub type Outcomes = super::super::super::super::__with_name0::Outcomes;
+                /// `events` holds the outputs, in the order in which they shall go on: origins do not decrease. Its `bytes` are the guest's
+                /// own; nothing in it points into the input. What an output does not change it inherits, so that it neither copies nor
+                /// needs it: an output that inherits all ten fields (`0x3ff`) is the origin as it was.
+                ///
+                /// What is not inherited is written, even where it is empty: an optional attribute of length 0 is removed, `id`, `source` and
+                /// `type` must have a value, data without the flag `has data` is removed. Extensions not inherited are replaced as a
+                /// whole; with bit 16 (bit 7 then says nothing) they are changed one by one, kind 0 removes. Context not inherited is
+                /// always a list of changes. What the policy does not allow to be written (`mayWrite`) must be as it was, and an
+                /// origin has at most `mayEmit` outputs.
+                ///
+                /// A single output that inherits `id` keeps it; several outputs of one origin that do get `<id>.<k>`, k from 1.
                 #[derive(Clone)]
                 pub struct Output {
                     pub outcomes: Outcomes,
@@ -232,6 +243,7 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
+                    /// An error fails the whole batch, as in `filter`.
                     #[allow(async_fn_in_trait)]
                     fn apply(events: Batch) -> Result<Output, _rt::String>;
                 }
