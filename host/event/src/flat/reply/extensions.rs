@@ -1,6 +1,6 @@
 //! Extensions of an output: replaced as a whole, or changed one by one.
 
-use super::ReplyProblem;
+use super::{ReplyProblem, same};
 use crate::entries::{self, Entries, Entry};
 use crate::flat::Rights;
 use crate::row;
@@ -34,7 +34,7 @@ pub(super) fn patched(origin: &Event, patch: &[u8], rights: &Rights) -> Result<O
 /// These extensions instead of the origin's; `None` if nothing differs.
 pub(super) fn replaced(origin: &Event, new: &[u8], rights: &Rights) -> Result<Option<Vec<u8>>, ReplyProblem> {
     let old = origin.bytes(row::EXTENSIONS);
-    if new == old {
+    if same(new, old) {
         return Ok(None);
     }
     let mut changed = false;
