@@ -5,6 +5,7 @@
 use std::{
     fmt::Write as _,
     fs::{self, File},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -23,6 +24,9 @@ const LINES: usize = 20_000;
 
 /// Distinct modules that are loaded and verified, and whose policies match nothing that comes.
 const IDLE: usize = 1000;
+
+/// A host reads files of so many values at most.
+const POLICIES_A_FILE: usize = 100;
 
 /// A host that has not gone through its input by then is stuck. Compiling 1,000 modules takes most of it.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -70,7 +74,11 @@ impl Host {
             let module = guests::variant(&modules[number % modules.len()], number as u32);
             fs::write(at(&format!("documents/idle-{number}.wasm")), module.wasm).unwrap();
         }
-        fs::write(at("documents/documents.yaml"), documents(modules, idle)).unwrap();
+        fs::write(at("documents/documents.yaml"), documents(modules)).unwrap();
+        for from in (0..idle).step_by(POLICIES_A_FILE) {
+            let upto = idle.min(from + POLICIES_A_FILE);
+            fs::write(at(&format!("documents/idle-{from}.yaml")), idle_policies(modules, from..upto)).unwrap();
+        }
         let log = File::create(at("log")).unwrap();
         let child = Command::new(program)
             .args(["run", "--dev", "--state-dir"])
@@ -111,7 +119,7 @@ impl Drop for Host {
     }
 }
 
-fn documents(modules: &[Component; 3], idle: usize) -> String {
+fn documents(modules: &[Component; 3]) -> String {
     let mut text = String::from(
         r#"apiVersion: tidegate.dev/v1alpha1
 kind: Source
@@ -132,7 +140,12 @@ spec: {from: [{name: orders}], to: [{sink: out}]}
     for (number, module) in modules.iter().enumerate() {
         policy(&mut text, &number.to_string(), number, module, "");
     }
-    for number in 0..idle {
+    text
+}
+
+fn idle_policies(modules: &[Component; 3], numbers: Range<usize>) -> String {
+    let mut text = String::new();
+    for number in numbers {
         let module = number % modules.len();
         let never = "match: [{filters: [{exact: {type: com.acme.never}}]}], ";
         policy(&mut text, &format!("idle-{number}"), module, &modules[module], never);
