@@ -250,8 +250,8 @@ fn check_bits(words: &[u32]) -> Result<(), ReplyProblem> {
 
 /// Whether two values are the same.
 ///
-/// Absent ones are not compared: their slices point to no memory, and the masked loads of glibc's `memcmp` (AVX-512) then
-/// take half a microsecond on some processors, although they load nothing.
+/// Absent ones are not compared: their slices point to no memory, and glibc's `memcmp` for AVX-512 was seen to spend most of
+/// its time in a masked load there (an inference from a profile, see `benches/README.md`).
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && (one.is_empty() || one == other)
