@@ -8,12 +8,9 @@ use tidegate_pipeline::{
     Plan, Tally,
     plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
 };
-use tidegate_policy::spec::{self, Applies, Documents, FilterPolicy, Id, Mode, Route};
+use tidegate_policy::spec::{self, Documents, Id, Mode, Route};
 
 use crate::sinks::Sinks;
-
-/// Policies of the namespace with this name are for the routes of all namespaces.
-const EVERYWHERE: &str = "system";
 
 /// Puts the plan together. `guests` has one entry a policy, in the order of the documents. Every sink is open.
 pub(crate) fn build(generation: Arc<str>, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> Plan {
@@ -30,33 +27,11 @@ pub(crate) fn build(generation: Arc<str>, documents: &Documents, guests: &[Guest
     Plan { generation, sources, tally: Arc::new(Tally::default()) }
 }
 
-/// The policies of a route, in the order they run: phase, then priority (higher first), then namespace/name.
-pub(crate) fn ordered<'a>(route: &Route, policies: &'a [FilterPolicy]) -> Vec<(usize, &'a FilterPolicy)> {
-    let mut wanted: Vec<_> = policies.iter().enumerate().filter(|(_, policy)| applies(policy, route)).collect();
-    wanted.sort_by(|(_, a), (_, b)| {
-        (a.phase, -i64::from(a.priority), &a.meta.id).cmp(&(b.phase, -i64::from(b.priority), &b.meta.id))
-    });
-    wanted
-}
-
-fn applies(policy: &FilterPolicy, route: &Route) -> bool {
-    if policy.mode == Mode::Disabled {
-        return false;
-    }
-    let (own, target) = (&policy.meta.id.namespace, &route.meta.id.namespace);
-    match &policy.applies {
-        Applies::Routes(routes) => routes.contains(&route.meta.id),
-        Applies::Selector(labels) => {
-            let labelled = labels.iter().all(|(key, value)| route.meta.labels.get(key) == Some(value));
-            labelled && (own == target || &**own == EVERYWHERE)
-        }
-    }
-}
-
 fn route_plan(route: &Route, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> RoutePlan {
     let mut stages = Vec::new();
-    for (at, policy) in ordered(route, &documents.policies) {
-        let guest = &guests[at];
+    // Documents have them in the order they run.
+    let policies = documents.policies.iter().zip(guests);
+    for (policy, guest) in policies.filter(|(policy, _)| policy.mode == Mode::Enforce && policy.applies_to(route)) {
         // A component that exports several interfaces is asked in their order: filter, transform, matcher.
         for kind in guest.module().kinds() {
             stages.push(Stage {
