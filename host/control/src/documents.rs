@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use notify::{RecursiveMode, Watcher};
+use notify::{
+    EventKind, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode},
+};
 use sha2::{Digest, Sha256};
 use tidegate_policy::File;
 use tokio::sync::mpsc;
@@ -91,6 +94,15 @@ impl DocumentSet {
     }
 }
 
+/// Whether contents may differ after such an event. Reading causes events too: to look because of them would never end.
+fn may_differ(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+    }
+}
+
 type Fingerprint = BTreeMap<PathBuf, Option<[u8; 32]>>;
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -132,7 +144,10 @@ impl Watch {
     /// Watches these files and directories; `known` is what its user has already.
     pub fn new(paths: Vec<PathBuf>, known: Option<&DocumentSet>) -> Watch {
         let (sender, wake) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |_| {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !may_differ(event.kind)) {
+                return;
+            }
             // A full channel has a wake-up in it already.
             let _ = sender.try_send(());
         });
@@ -216,4 +231,34 @@ pub(crate) fn folder_of(meta: &tidegate_policy::spec::Meta) -> PathBuf {
 /// The file a document stands in.
 pub(crate) fn file_of(meta: &tidegate_policy::spec::Meta) -> PathBuf {
     meta.places.of("").map(|place| PathBuf::from(place.file)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A look at the documents must not be the reason for the next one: a host would read them for ever.
+    #[test]
+    fn reading_documents_is_no_reason_to_read_them_again() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.yaml"), "module: file:a.wasm").unwrap();
+        fs::write(dir.path().join("a.wasm"), "code").unwrap();
+        let (sender, events) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(sender).unwrap();
+        watcher.watch(dir.path(), RecursiveMode::NonRecursive).unwrap();
+
+        let set = DocumentSet::read(&[dir.path().to_owned()]).unwrap();
+        assert_eq!(set.fingerprint().len(), 2);
+        fs::write(dir.path().join("end"), "").unwrap();
+        let mut event = events.recv().unwrap().unwrap();
+        while !event.paths.iter().any(|path| path.ends_with("end")) {
+            assert!(!may_differ(event.kind), "{event:?}");
+            event = events.recv().unwrap().unwrap();
+        }
+        assert!(may_differ(event.kind), "{event:?}");
+    }
 }
