@@ -44,6 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tidegate-connector", &["tidegate-event"]),
     ("tidegate-connector-memory", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-connector-file", &["tidegate-event", "tidegate-connector"]),
+    ("tidegate-connector-http", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-pipeline", &["tidegate-event", "tidegate-engine", "tidegate-matching", "tidegate-connector"]),
     (
         "tidegate-control",

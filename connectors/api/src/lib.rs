@@ -21,14 +21,16 @@ pub mod conformance;
 pub mod connector;
 pub mod envelope;
 pub mod ledger;
+pub mod secret;
 pub mod sink;
 pub mod source;
 
 pub use backoff::Backoff;
 pub use connector::{ConfigError, Connector, Place, Registry};
 pub use ledger::Ledger;
+pub use secret::{Secret, SecretConfig, SecretError};
 pub use sink::{Receipt, Sent, Sink, SinkOptions, WriteError, Writer};
 pub use source::{
-    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,
+    Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,
     SourceError,
 };

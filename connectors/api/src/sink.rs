@@ -7,6 +7,7 @@ mod receipt;
 mod task;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_event::Event;
@@ -41,6 +42,8 @@ pub enum WriteError {
     Transient {
         /// How many of the events passed are durable.
         written: usize,
+        /// Not before this time has passed, where the other side asked for it; else after the sink's own backoff.
+        after: Option<Duration>,
         /// The file, topic or address.
         place: String,
         /// What is wrong there.

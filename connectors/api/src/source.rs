@@ -3,6 +3,7 @@
 //! Nothing here retries: after `Transient` the host calls again. Nothing here knows what happens to an event.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -116,9 +117,54 @@ pub enum Settled {
     },
 }
 
+/// What became of one event, for a source that answers whoever sent it. Where several routes took it, the worst of them, in
+/// the order given here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// A policy dropped it on purpose, or no target wanted it.
+    Dropped {
+        /// The policy or route.
+        by: Arc<str>,
+        /// What it said, if anything.
+        reason: Option<Arc<str>>,
+    },
+    /// It rests in a dead-letter sink.
+    DeadLettered {
+        /// The policy, route or sink to blame.
+        by: Arc<str>,
+        /// What it said.
+        reason: Arc<str>,
+    },
+    /// It is refused, and kept nowhere.
+    Rejected {
+        /// The policy or route.
+        by: Arc<str>,
+        /// What it said.
+        reason: Arc<str>,
+    },
+    /// It could not be decided or delivered for now, and holds what is behind it; it is not among those settled.
+    Held {
+        /// The policy or sink.
+        by: Arc<str>,
+        /// What it said.
+        reason: Arc<str>,
+    },
+}
+
 /// The duty to settle one delivery, in the lane's order. Dropping it is `Nack { events: 0 }` without delay.
 #[async_trait]
 pub trait Settlement: Send {
+    /// Whether [`report`](Settlement::report) is wanted. Most sources have nobody to tell, and telling costs.
+    fn answers(&self) -> bool {
+        false
+    }
+
+    /// Told right before [`settle`](Settlement::settle) where [`answers`](Settlement::answers) says so: the events that were not
+    /// simply delivered, by position, ascending, each once. What is not among them and is settled was delivered.
+    fn report(&mut self, fates: Vec<(usize, Fate)>) {
+        drop(fates);
+    }
+
     /// Records the outcome. What is acked survives a crash once the lane's position is durable, which may be a little later
     /// (then it is delivered again: at least once) but is certain after [`Lane::close`].
     async fn settle(self: Box<Self>, outcome: Settled) -> Result<(), SourceError>;

@@ -81,7 +81,7 @@ impl Writer for Scripted {
             }
             Some(Step::Fail(written)) => {
                 self.keep(&events[..written]);
-                Err(WriteError::Transient { written, place, cause })
+                Err(WriteError::Transient { written, after: None, place, cause })
             }
             Some(Step::Refuse(index)) => {
                 self.keep(&events[..index]);

@@ -64,6 +64,7 @@ impl Writer for FileWriter {
         let (result, appender, lines) = work.await.map_err(|_| gone())?;
         self.work = Some((appender, lines));
         result.map_err(|failure| WriteError::Transient {
+            after: None,
             written: failure.written,
             place: self.shown.clone(),
             cause: failure.cause,

@@ -33,13 +33,23 @@ impl MemoryWriter {
             if self.mode == Mode::Keep
                 && let Err(full) = state.append(event.clone())
             {
-                return Err(WriteError::Transient { written: index, place: place(), cause: full.to_string() });
+                return Err(WriteError::Transient {
+                    written: index,
+                    after: None,
+                    place: place(),
+                    cause: full.to_string(),
+                });
             }
             state.counts.written += 1;
         }
         if failing {
             state.faults.transient -= 1;
-            return Err(WriteError::Transient { written: limit, place: place(), cause: "failing as told".into() });
+            return Err(WriteError::Transient {
+                written: limit,
+                after: None,
+                place: place(),
+                cause: "failing as told".into(),
+            });
         }
         Ok(())
     }

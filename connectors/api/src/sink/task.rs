@@ -4,11 +4,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, Shared, SinkOptions, WriteError, Writer};
+
+/// A wait that the other side asks for counts up to here: nobody else may stop a sink for good.
+const ASKED_MAX: Duration = Duration::from_secs(60);
 
 /// A batch in the queue. Its permits free the queue when it is dropped.
 #[derive(Debug)]
@@ -69,10 +73,10 @@ impl Task {
                     group.advance(rest);
                     self.healed();
                 }
-                Err(WriteError::Transient { written, place, cause }) => {
+                Err(WriteError::Transient { written, after, place, cause }) => {
                     let progress = written.min(rest);
                     group.advance(progress);
-                    self.failed(format!("{place}: {cause}"), progress, group).await;
+                    self.failed(format!("{place}: {cause}"), progress, after, group).await;
                 }
                 Err(WriteError::Permanent { index, place, cause }) => {
                     group.advance(index.min(rest));
@@ -85,7 +89,7 @@ impl Task {
         Ok(())
     }
 
-    async fn failed(&mut self, trouble: String, progress: usize, group: &mut Group) {
+    async fn failed(&mut self, trouble: String, progress: usize, after: Option<Duration>, group: &mut Group) {
         if self.shared.set_trouble(Some(trouble.clone())).is_none() {
             tracing::warn!(sink = self.shared.name, trouble, "the sink is in trouble; its queue waits, in order");
         }
@@ -97,7 +101,8 @@ impl Task {
             self.failures = 0;
             return;
         }
-        tokio::time::sleep(self.options.backoff.delay(self.failures)).await;
+        let own = self.options.backoff.delay(self.failures);
+        tokio::time::sleep(after.map_or(own, |asked| asked.clamp(own, ASKED_MAX.max(own)))).await;
         self.failures = self.failures.saturating_add(1);
     }
 

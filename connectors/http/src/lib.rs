@@ -1,0 +1,11 @@
+//! `http`: a listener that events are posted to, and a client that posts them on.
+//!
+//! A [`Source`](tidegate_connector::Source) answers a request only once its events are settled; a
+//! [`Writer`](tidegate_connector::Writer) posts events in order of their key. How a message carries events is in
+//! [`binding`] (CloudEvents HTTP protocol binding 1.0.2).
+
+pub mod binding;
+mod envelope;
+mod identity;
+mod signature;
+mod tls;
