@@ -1,0 +1,1 @@
+//! The sink: what an upstream sees, and what the host is told.

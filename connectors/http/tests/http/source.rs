@@ -1,0 +1,1 @@
+//! The source: what a client sees, and what the host gets.
