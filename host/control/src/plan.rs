@@ -79,6 +79,7 @@ fn failure(failure: spec::Failure) -> FailureRules {
         spec::FailureRule::Drop => FailureRule::Drop,
         spec::FailureRule::Bypass => FailureRule::Bypass,
         spec::FailureRule::Pause => FailureRule::Pause,
+        spec::FailureRule::Reject => FailureRule::Reject,
     };
     FailureRules {
         on_trap: rule(failure.on_trap),

@@ -14,6 +14,8 @@ pub(crate) enum Attribute {
     Time,
     DataContentType,
     DataSchema,
+    /// Who sent it, as its source has made sure: context, never an extension, which anybody could write.
+    Principal,
     Extension(Box<str>),
 }
 
@@ -28,6 +30,7 @@ impl Attribute {
             "time" => Attribute::Time,
             "datacontenttype" => Attribute::DataContentType,
             "dataschema" => Attribute::DataSchema,
+            "principal" => Attribute::Principal,
             name => Attribute::Extension(name.into()),
         }
     }
@@ -46,6 +49,7 @@ impl Attribute {
             Attribute::Time => event.time(),
             Attribute::DataContentType => event.datacontenttype(),
             Attribute::DataSchema => event.dataschema(),
+            Attribute::Principal => event.context("principal"),
             Attribute::Extension(name) => {
                 return event.attribute(name).is_some_and(|value: Cow<'_, str>| test(&value));
             }

@@ -52,6 +52,16 @@ fn exact_compares_the_whole_value() {
     check(&exact("type=com.shop.order"), "type=Com.Shop.Order", false);
 }
 
+/// An extension that is called so proves nothing.
+#[test]
+fn a_principal_is_what_the_source_made_sure_of() {
+    let matcher = Matcher::condition(Some(&exact("principal=billing")));
+    let claimed = event("principal=billing");
+    assert!(!matcher.holds(&claimed));
+    assert!(matcher.holds(&claimed.with_context(&[("principal", "billing")])));
+    assert!(!matcher.holds(&event("type=t").with_context(&[("principal", "other")])));
+}
+
 #[test]
 fn every_pair_must_hold() {
     check(&exact("type=a subject=b"), "type=a subject=b", true);

@@ -7,6 +7,7 @@ use tidegate_event::Event;
 
 use crate::{
     Plan,
+    answers::Answers,
     deadletter::{self, Cause},
     flow::{Fate, Flow},
     plan::{MalformedRule, RoutePlan, SourcePlan, Unmatched},
@@ -94,12 +95,13 @@ pub(crate) fn route(
     flow: &Flow<'_>,
     original: &[Event],
     limit: u32,
+    answers: &mut Answers,
 ) -> (Vec<Parcel>, RouteTally) {
     let mut tally = RouteTally { received: u64::from(limit), ..RouteTally::default() };
     let mut dead = DeadLetters::default();
     tally.transformed = flow.transformed.iter().filter(|&&origin| origin < limit).count() as u64;
-    settle_fates(plan, route, flow, original, limit, &mut tally, &mut dead);
-    let mut parcels = targets(plan, route, flow, original, limit, &mut tally, &mut dead);
+    settle_fates(plan, route, flow, original, limit, &mut tally, &mut dead, answers);
+    let mut parcels = targets(plan, route, flow, original, limit, &mut tally, &mut dead, answers);
     if let Some(sink) = &route.dead_letter {
         parcels.extend(dead.parcel(route, sink));
     }
@@ -114,6 +116,7 @@ fn targets(
     limit: u32,
     tally: &mut RouteTally,
     dead: &mut DeadLetters,
+    answers: &mut Answers,
 ) -> Vec<Parcel> {
     let mut wanted: Vec<(Vec<Event>, Vec<u32>)> = route.targets.iter().map(|_| Default::default()).collect();
     for outgoing in flow.outgoing().filter(|outgoing| outgoing.origin < limit) {
@@ -127,14 +130,21 @@ fn targets(
             }
         }
         if !matched {
+            let (by, reason) = (&route.id, "no target of the route wants it");
             match (route.unmatched, &route.dead_letter) {
+                (Unmatched::Reject, _) if answers.wanted() => {
+                    bump(&mut tally.rejected, by, &"unmatched".into(), 1);
+                    answers.rejected(outgoing.origin, by, reason);
+                }
                 (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
-                    let by = &route.id;
-                    let reason = "no target of the route wants it";
+                    answers.dead_lettered(outgoing.origin, by, reason);
                     let cause = cause(plan, route, "unmatched", reason, by, "");
                     dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
                 }
-                (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => tally.unmatched += 1,
+                (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => {
+                    answers.dropped(outgoing.origin, by, Some(&reason.into()));
+                    tally.unmatched += 1;
+                }
             }
         }
     }
@@ -158,6 +168,7 @@ fn settle_fates(
     limit: u32,
     tally: &mut RouteTally,
     dead: &mut DeadLetters,
+    answers: &mut Answers,
 ) {
     let none: Arc<str> = "".into();
     // Most drops of a batch share policy and reason: count runs of them.
@@ -165,6 +176,7 @@ fn settle_fates(
     for (origin, fate) in flow.fates.iter().filter(|(origin, _)| *origin < limit) {
         match fate {
             Fate::Dropped { stage, reason } => {
+                answers.dropped(*origin, &route.stages[*stage].policy, reason.as_ref());
                 let reason = reason.as_ref().unwrap_or(&none);
                 match &mut run {
                     Some((at, why, count)) if *at == *stage && why == reason => *count += 1,
@@ -175,12 +187,19 @@ fn settle_fates(
                 }
             }
             Fate::DroppedByFailure { stage, cause } => {
+                answers.dropped(*origin, &route.stages[*stage].policy, Some(&(*cause).into()));
                 bump(&mut tally.dropped_by_failure, &route.stages[*stage].policy, &(*cause).into(), 1);
             }
             Fate::Bypassed { stage, cause } => {
                 bump(&mut tally.bypassed, &route.stages[*stage].policy, &(*cause).into(), 1);
             }
+            Fate::Rejected { stage, cause, reason } => {
+                let policy = &route.stages[*stage].policy;
+                bump(&mut tally.rejected, policy, &(*cause).into(), 1);
+                answers.rejected(*origin, policy, &told(cause, reason));
+            }
             Fate::DeadLetter { stage, cause: word, reason } => {
+                answers.dead_lettered(*origin, &route.stages[*stage].policy, &told(word, reason));
                 let stage = &route.stages[*stage];
                 let cause = cause(plan, route, word, reason, &stage.policy, stage.digest());
                 dead.push(*origin, &original[*origin as usize], &stage.policy, cause);
@@ -188,6 +207,15 @@ fn settle_fates(
         }
     }
     count_drops(route, run, tally);
+}
+
+/// What a sender is told: the guest's own words where it refused, else what went wrong with it.
+fn told(cause: &str, reason: &str) -> String {
+    match (cause, reason) {
+        (_, "") => cause.to_owned(),
+        ("reject", reason) => reason.to_owned(),
+        (cause, reason) => format!("{cause}: {reason}"),
+    }
 }
 
 fn count_drops(route: &RoutePlan, run: Option<(usize, Arc<str>, u64)>, tally: &mut RouteTally) {

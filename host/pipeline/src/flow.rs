@@ -80,6 +80,7 @@ fn subset(rows: &[u32], among: &[u32]) -> bool {
 pub(crate) struct Flow<'a> {
     id: u64,
     now_ms: u64,
+    sender: Sender,
     original: &'a [Event],
     /// Once a transform has changed something: the events and the original row of each.
     changed: Option<(Vec<Event>, Vec<u32>)>,
@@ -102,7 +103,17 @@ pub(crate) enum Fate {
     Dropped { stage: usize, reason: Option<Arc<str>> },
     DroppedByFailure { stage: usize, cause: &'static str },
     DeadLetter { stage: usize, cause: &'static str, reason: Arc<str> },
+    Rejected { stage: usize, cause: &'static str, reason: Arc<str> },
     Bypassed { stage: usize, cause: &'static str },
+}
+
+/// Whether whoever sent the events waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// An event can be refused to its sender.
+    Answered,
+    /// There is nobody to refuse anything to.
+    Gone,
 }
 
 /// Nothing from `row` on may go on for now.
@@ -143,12 +154,13 @@ pub(crate) struct Outgoing<'f> {
 }
 
 impl<'a> Flow<'a> {
-    pub(crate) fn new(original: &'a [Event], now_ms: u64, bench: &mut Workbench) -> Flow<'a> {
+    pub(crate) fn new(original: &'a [Event], now_ms: u64, sender: Sender, bench: &mut Workbench) -> Flow<'a> {
         bench.flows += 1;
         let rows = u32::try_from(original.len()).unwrap_or(u32::MAX);
         Flow {
             id: bench.flows,
             now_ms,
+            sender,
             original,
             changed: None,
             version: 0,
@@ -351,7 +363,10 @@ impl<'a> Flow<'a> {
             FailureRule::Drop => self.fates.push((origin, Fate::DroppedByFailure { stage, cause })),
             FailureRule::DeadLetter => self.fates.push((origin, Fate::DeadLetter { stage, cause, reason })),
             FailureRule::Retry => self.hold_at(origin, HoldWhy::Retry, plan, reason),
-            FailureRule::Pause => self.hold_at(origin, HoldWhy::Pause, plan, reason),
+            FailureRule::Reject if self.sender == Sender::Answered => {
+                self.fates.push((origin, Fate::Rejected { stage, cause, reason }));
+            }
+            FailureRule::Pause | FailureRule::Reject => self.hold_at(origin, HoldWhy::Pause, plan, reason),
         }
         false
     }

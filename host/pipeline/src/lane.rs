@@ -13,8 +13,9 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Live, Plan,
+    answers::Answers,
     dispatch::{self, Parcel},
-    flow::{Flow, Hold, HoldWhy, Workbench},
+    flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
     window::{InFlight, Progress, Window, WindowOptions},
@@ -217,10 +218,12 @@ impl Context {
         };
         let Delivery { events, malformed, settlement } = delivery;
         let now_ms = now_ms();
+        let mut answers = Answers::new(settlement.answers());
+        let sender = if answers.wanted() { Sender::Answered } else { Sender::Gone };
         let mut flows = Vec::with_capacity(source.routes.len());
         let mut hold = self.malformed_hold(source, &malformed);
         for route in &source.routes {
-            let mut flow = Flow::new(&events, now_ms, bench);
+            let mut flow = Flow::new(&events, now_ms, sender, bench);
             flow.run(route, bench).await;
             hold = Hold::earlier(hold, flow.hold.take());
             flows.push((route, flow));
@@ -230,7 +233,7 @@ impl Context {
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
         for (route, flow) in flows {
-            let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows);
+            let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
             parcels.extend(sends);
             tallies.push((route.id.clone(), tally));
         }
@@ -251,6 +254,9 @@ impl Context {
             Some(_) => 1,
             None => 0,
         };
+        if let Some(hold) = &hold {
+            answers.held(rows, &hold.by, &hold.reason);
+        }
         let outcome = match &hold {
             None => Settled::Ack,
             Some(hold) => {
@@ -259,7 +265,16 @@ impl Context {
             }
         };
         let bytes = events.iter().map(tidegate_event::Event::size).sum();
-        window.push(InFlight { plan: plan.clone(), originals: events, bytes, settlement, outcome, sendings, tallies });
+        window.push(InFlight {
+            plan: plan.clone(),
+            originals: events,
+            bytes,
+            settlement,
+            outcome,
+            sendings,
+            tallies,
+            answers,
+        });
         hold
     }
 
@@ -330,6 +345,7 @@ async fn settle_front(window: &mut Window, progress: Progress, source: &Arc<str>
     let mut hold = None;
     if let Progress::Stuck { row, by, reason } = progress {
         batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
+        batch.answers.held(row, &by, &reason);
         // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
         batch.tallies.clear();
         hold = Some(Hold { row, why: HoldWhy::Pause, by, reason: reason.into() });

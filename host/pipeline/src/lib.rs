@@ -10,6 +10,7 @@
 //! [`Plan`] that was live when it began. Nothing here knows a document, a file name or an admin API: `control` builds plans
 //! and swaps them through [`Live`].
 
+mod answers;
 mod deadletter;
 mod dispatch;
 mod flow;

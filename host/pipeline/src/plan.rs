@@ -126,6 +126,8 @@ pub enum FailureRule {
     Bypass,
     /// Hold the lane until the documents change.
     Pause,
+    /// Refuse it to whoever sent it, where the source answers; else as `Pause`.
+    Reject,
 }
 
 /// Where a route delivers to.
@@ -148,6 +150,6 @@ pub enum Unmatched {
     Drop,
     /// To the dead letter of the route.
     DeadLetter,
-    /// Refused back to whoever sent it; where the source cannot answer, as a dead letter if there is one, else dropped.
+    /// Refused to whoever sent it; where the source has nobody to answer, a dead letter if there is one, else dropped.
     Reject,
 }

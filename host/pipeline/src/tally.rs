@@ -31,6 +31,8 @@ pub struct RouteTally {
     pub dropped_by_failure: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// Went on past a failing policy, by (policy, cause).
     pub bypassed: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// Refused to whoever sent them, by (policy, route or sink, cause).
+    pub rejected: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// Rest in the dead letter, by (policy or sink, cause).
     pub dead_lettered: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// Durable at a sink, by sink.
@@ -68,6 +70,7 @@ impl RouteTally {
         merge(&mut self.dropped, &other.dropped);
         merge(&mut self.dropped_by_failure, &other.dropped_by_failure);
         merge(&mut self.bypassed, &other.bypassed);
+        merge(&mut self.rejected, &other.rejected);
         merge(&mut self.dead_lettered, &other.dead_lettered);
         for (sink, count) in &other.delivered {
             *self.delivered.entry(sink.clone()).or_default() += count;

@@ -7,6 +7,7 @@ use tidegate_event::Event;
 
 use crate::{
     Plan,
+    answers::Answers,
     dispatch::{DeadLetters, Destination, Parcel, Sending, cause},
     plan::RoutePlan,
     tally::{RouteTally, bump},
@@ -78,6 +79,7 @@ pub(crate) struct InFlight {
     pub(crate) outcome: Settled,
     pub(crate) sendings: VecDeque<Sending>,
     pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
+    pub(crate) answers: Answers,
 }
 
 impl std::fmt::Debug for InFlight {
@@ -112,7 +114,15 @@ impl InFlight {
                 continue;
             }
             match self.refused(&sending, &sent.refused) {
-                Some(parcel) => return Progress::DeadLetter(parcel),
+                Some(parcel) => {
+                    let by = destination(&sending);
+                    for (at, reason) in &sent.refused {
+                        self.answers.dead_lettered(sending.origins[*at], &by, reason);
+                    }
+                    return Progress::DeadLetter(parcel);
+                }
+                // The sender still has it, and is told: nothing is lost.
+                None if self.answers.wanted() => self.reject(&sending, &sent.refused),
                 None => {
                     let (at, reason) = &sent.refused[0];
                     return Progress::Stuck {
@@ -126,15 +136,27 @@ impl InFlight {
         Progress::Durable
     }
 
+    fn reject(&mut self, sending: &Sending, refused: &[(usize, String)]) {
+        let by = destination(sending);
+        let tally = tally_of(&mut self.tallies, &sending.route);
+        bump(&mut tally.rejected, &by, &"undeliverable".into(), refused.len() as u64);
+        for (at, reason) in refused {
+            self.answers.rejected(sending.origins[*at], &by, reason);
+        }
+    }
+
     /// The row up to which the batch can be settled when `row` cannot: what other sinks still have to write is not done.
     fn settled_before(&self, row: u32) -> u32 {
         self.sendings.iter().filter_map(|sending| sending.origins.first().copied()).fold(row, u32::min)
     }
 
     /// Ends the batch: counts first, so that what is acknowledged has been counted.
-    pub(crate) async fn settle(self) -> Result<Settled, SourceError> {
+    pub(crate) async fn settle(mut self) -> Result<Settled, SourceError> {
         for (route, delta) in &self.tallies {
             self.plan.tally.add(route, delta);
+        }
+        if self.answers.wanted() {
+            self.settlement.report(self.answers.into_fates());
         }
         self.settlement.settle(self.outcome).await?;
         Ok(self.outcome)

@@ -194,7 +194,7 @@ impl Set {
                         route.document.meta.id
                     );
                     let hint = Some(
-                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass or Pause".to_owned(),
+                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass, Pause or Reject".to_owned(),
                     );
                     let pointer = format!("/spec/failure/{key}");
                     found.push(policy.meta.places.diagnostic(codes::NO_DEAD_LETTER_SINK, &pointer, message, hint));
@@ -228,7 +228,7 @@ impl Set {
                 if all_have(Box::new(self.routes_of(&draft.document))) {
                     FailureRule::DeadLetter
                 } else {
-                    FailureRule::Pause
+                    FailureRule::Reject
                 }
             })
             .collect();

@@ -379,7 +379,7 @@ impl Default for Limits {
 }
 
 /// What happens to an event a policy could not decide, per cause. Defaults: `DeadLetter` each where all routes of the policy
-/// have a dead-letter sink, else `Pause`.
+/// have a dead-letter sink, else `Reject`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The module trapped, or what it answered cannot be believed.
@@ -403,6 +403,8 @@ pub enum FailureRule {
     Bypass,
     /// The lane stops, nothing is acknowledged, until a person acts.
     Pause,
+    /// Refused to whoever sent it, who is told why and still has it; `Pause` where the source has nobody to answer (files, brokers).
+    Reject,
 }
 
 impl FailureRule {
@@ -414,6 +416,7 @@ impl FailureRule {
             FailureRule::Drop => "Drop",
             FailureRule::Bypass => "Bypass",
             FailureRule::Pause => "Pause",
+            FailureRule::Reject => "Reject",
         }
     }
 }

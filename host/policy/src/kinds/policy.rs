@@ -30,8 +30,14 @@ const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout",
 
 const PHASES: [Phase; 6] =
     [Phase::Admit, Phase::Authorize, Phase::Validate, Phase::Transform, Phase::Route, Phase::Observe];
-const RULES: [FailureRule; 5] =
-    [FailureRule::Retry, FailureRule::DeadLetter, FailureRule::Drop, FailureRule::Bypass, FailureRule::Pause];
+const RULES: [FailureRule; 6] = [
+    FailureRule::Retry,
+    FailureRule::DeadLetter,
+    FailureRule::Drop,
+    FailureRule::Bypass,
+    FailureRule::Pause,
+    FailureRule::Reject,
+];
 const MODES: [(&str, Mode); 2] = [("Enforce", Mode::Enforce), ("Disabled", Mode::Disabled)];
 
 /// Memory for the batch of the largest event: as received, as handed over, as the guest works on it and as it comes back.
@@ -64,7 +70,7 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
     let sound = mistakes.count() == before;
     if let (Some(phase), Some(priority), Some(wasm), Some(mode)) = (phase, priority, wasm, mode) {
         let failure =
-            Failure { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
+            Failure { on_trap: FailureRule::Reject, on_timeout: FailureRule::Reject, on_reject: FailureRule::Reject };
         let policy = FilterPolicy { meta, applies, matches, phase, priority, wasm, limits, failure, mode };
         set.policies.push(Draft { document: policy, given: rules, sound });
     }

@@ -132,11 +132,11 @@ fn defaults_follow_the_dead_letter_sinks_of_the_routes() {
 
     let second = document("Route", "second", "{from: [{name: orders}], to: [{sink: billing}]}");
     let without = good(&(surroundings() + &policy + &second));
-    assert_eq!(without.policies[0].failure.on_reject, FailureRule::Pause);
+    assert_eq!(without.policies[0].failure.on_reject, FailureRule::Reject);
     assert_eq!(without.sources[0].malformed, Malformed::Skip);
 
     let alone = good(&policy);
-    assert_eq!(alone.policies[0].failure.on_timeout, FailureRule::Pause);
+    assert_eq!(alone.policies[0].failure.on_timeout, FailureRule::Reject);
 }
 
 #[test]
