@@ -9,7 +9,7 @@ use std::{
 
 use tidegate_connector::{Registry, connector::Place};
 use tidegate_engine::Engine;
-use tidegate_pipeline::{LaneStatus, Live, Pipeline, Plan, Tally, WindowOptions};
+use tidegate_pipeline::{LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
 use tidegate_policy::{Report, spec};
 
 use crate::{
@@ -124,6 +124,11 @@ impl Control {
     /// The last 20 generations, oldest first.
     pub fn history(&self) -> &VecDeque<Arc<Generation>> {
         &self.history
+    }
+
+    /// Every source that is open, by `namespace/name`, and how far it has got.
+    pub fn source_states(&self) -> Vec<(Arc<str>, SourceState)> {
+        self.pipeline.source_states()
     }
 
     /// Every lane there is.

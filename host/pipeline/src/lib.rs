@@ -23,7 +23,7 @@ mod window;
 
 pub use lane::LaneState;
 pub use live::Live;
-pub use pipeline::{LaneStatus, Pipeline};
+pub use pipeline::{LaneStatus, Pipeline, SourceState};
 pub use plan::Plan;
 pub use tally::{RouteTally, Tally};
 pub use window::WindowOptions;

@@ -33,6 +33,7 @@ pub struct Pipeline {
 struct Open {
     drain: watch::Sender<bool>,
     lanes: Listed,
+    state: Arc<Mutex<SourceState>>,
     task: JoinHandle<()>,
 }
 
@@ -53,6 +54,21 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// How far a source has got, for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceState {
+    /// It has given no lane yet: it connects, or binds its address.
+    Opening,
+    /// It has given a lane, and may give more.
+    Open,
+    /// It cannot give a lane now, and is asked again; why.
+    Trouble(Arc<str>),
+    /// It gives no more lanes; those there are may still run.
+    Complete,
+    /// It will never give another lane, for this reason; a person must act.
+    Failed(Arc<str>),
 }
 
 /// A lane, as an operator sees it.
@@ -83,6 +99,7 @@ impl Pipeline {
     pub fn open(&mut self, id: Arc<str>, source: Box<dyn Source>) {
         let (drain, draining) = watch::channel(false);
         let lanes = Arc::default();
+        let state = Arc::new(Mutex::new(SourceState::Opening));
         let runner = SourceTask {
             id: id.clone(),
             source,
@@ -90,9 +107,10 @@ impl Pipeline {
             options: self.options,
             drain: draining,
             lanes: Arc::clone(&lanes),
+            state: state.clone(),
         };
         let task = tokio::spawn(runner.run());
-        self.sources.insert(id, Open { drain, lanes, task });
+        self.sources.insert(id, Open { drain, lanes, state, task });
     }
 
     /// Whether the source is open.
@@ -130,6 +148,12 @@ impl Pipeline {
         }
     }
 
+    /// Every source that is open, and how far it has got.
+    pub fn source_states(&self) -> Vec<(Arc<str>, SourceState)> {
+        let state = |open: &Open| open.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.sources.iter().map(|(id, open)| (id.clone(), state(open))).collect()
+    }
+
     /// Every lane there is, by source.
     pub fn status(&self) -> Vec<LaneStatus> {
         let mut all = Vec::new();
@@ -159,6 +183,7 @@ struct SourceTask {
     options: WindowOptions,
     drain: watch::Receiver<bool>,
     lanes: Listed,
+    state: Arc<Mutex<SourceState>>,
 }
 
 impl SourceTask {
@@ -175,6 +200,7 @@ impl SourceTask {
                 lane = self.source.lane(), if more && !draining => match lane {
                     Ok(Some(lane)) => {
                         failures = 0;
+                        self.set(SourceState::Open);
                         let shared = Shared::new();
                         self.list(lane.name().to_owned(), shared.clone());
                         let context = Context {
@@ -186,12 +212,16 @@ impl SourceTask {
                         };
                         running.spawn(LaneTask { lane, context, drain: self.drain.clone() }.run());
                     }
-                    Ok(None) => more = false,
+                    Ok(None) => {
+                        self.set(SourceState::Complete);
+                        more = false;
+                    }
                     Err(error @ SourceError::Transient { .. }) => {
                         if failures == 0 {
                             tracing::warn!(source = %self.id, "trying again: {error}");
                         }
                         failures += 1;
+                        self.set(SourceState::Trouble(error.to_string().into()));
                         tokio::select! {
                             () = tokio::time::sleep(REOPEN.delay(failures)) => {}
                             _ = self.drain.changed() => {}
@@ -199,6 +229,7 @@ impl SourceTask {
                     }
                     Err(error @ SourceError::Permanent { .. }) => {
                         tracing::error!(source = %self.id, "given up: {error}");
+                        self.set(SourceState::Failed(error.to_string().into()));
                         more = false;
                     }
                 },
@@ -210,6 +241,10 @@ impl SourceTask {
                 _ = self.drain.changed(), if !draining => {}
             }
         }
+    }
+
+    fn set(&self, state: SourceState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     fn list(&self, name: String, shared: Arc<Shared>) {
