@@ -7,5 +7,9 @@
 pub mod binding;
 mod envelope;
 mod identity;
+mod replies;
 mod signature;
+mod sink;
 mod tls;
+
+pub use replies::{Hub, Replies};
