@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::entries::{self, Entry};
 use crate::event::{append, check_data, flags_of};
 use crate::row::{self, NAMES, ROW_WORDS, Row};
-use crate::{EXTENSIONS_MAX, Event, Form, InvalidEvent, media, rules};
+use crate::{EXTENSIONS_MAX, Event, Form, InvalidEvent, rules};
 
 /// An event from attributes (names without a binding's prefix, values in canonical string form) and payload.
 /// `None` is no data (a Kafka tombstone), an empty payload is empty data.
@@ -110,10 +110,6 @@ fn build(
 
 /// The form that a content type and the bytes themselves allow.
 fn form(datacontenttype: Option<&str>, data: &[u8]) -> Form {
-    let said = match datacontenttype.map(str::as_bytes) {
-        Some(media_type) if media::is_json(media_type) => Form::Json,
-        Some(media_type) if media::is_text(media_type) => Form::Text,
-        _ => Form::Binary,
-    };
+    let said = datacontenttype.map_or(Form::Binary, Form::of);
     if check_data(said, data).is_ok() { said } else { Form::Binary }
 }

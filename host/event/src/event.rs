@@ -15,6 +15,7 @@ use bytes::Bytes;
 pub use self::builder::EventBuilder;
 pub(crate) use self::builder::{append, check_data};
 use crate::entries::{self, Entry};
+use crate::media;
 use crate::row::{self, Row};
 
 /// One CloudEvent, valid by construction. Cloning is two reference counts.
@@ -45,6 +46,18 @@ pub enum Form {
     Json,
 }
 
+impl Form {
+    /// The form of data of this content type: JSON and text where it says so, else binary. What the bytes are is another
+    /// question.
+    pub fn of(media_type: &str) -> Form {
+        match media_type.as_bytes() {
+            json if media::is_json(json) => Form::Json,
+            text if media::is_text(text) => Form::Text,
+            _ => Form::Binary,
+        }
+    }
+}
+
 /// The payload of an event, as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data<'a> {
@@ -72,6 +85,19 @@ pub enum Value<'a> {
     UriRef(Cow<'a, str>),
     /// RFC 3339.
     Timestamp(Cow<'a, str>),
+}
+
+impl<'a> Value<'a> {
+    /// The value in canonical string form (CloudEvents 1.0.2, section 3.1 "Type System").
+    pub fn into_canonical(self) -> Cow<'a, str> {
+        match self {
+            Value::String(text) | Value::Uri(text) | Value::UriRef(text) | Value::Timestamp(text) => text,
+            Value::Integer(integer) => Cow::Owned(integer.to_string()),
+            Value::Boolean(true) => Cow::Borrowed("true"),
+            Value::Boolean(false) => Cow::Borrowed("false"),
+            Value::Binary(bytes) => Cow::Owned(base64_simd::STANDARD.encode_to_string(bytes)),
+        }
+    }
 }
 
 /// The text of a value that was checked when the event was made.
@@ -146,6 +172,16 @@ impl Event {
     /// The payload; `None` is no data, which is not the same as empty data.
     pub fn data(&self) -> Option<Data<'_>> {
         self.form().map(|form| Data { form, bytes: self.bytes(row::DATA) })
+    }
+
+    /// The bytes of the payload, shared with the event: they keep the whole message alive that it came in.
+    pub fn data_shared(&self) -> Option<Bytes> {
+        self.form().map(|_| {
+            let (start, len) = row::span(&self.row, row::DATA);
+            let buffer = if start & row::SIDE == 0 { &self.message } else { &self.side };
+            let start = (start & !row::SIDE) as usize;
+            buffer.slice(start..start + len as usize)
+        })
     }
 
     /// What the transport knows (`key`, `partition`, `header.NAME`, ...).
