@@ -18,6 +18,7 @@ mod flow;
 mod golden;
 mod hostile;
 mod hot_swap;
+mod http;
 mod oracle;
 mod rig;
 mod support;

@@ -57,6 +57,11 @@ impl Host {
         self.child.id()
     }
 
+    /// Whether it has not ended by itself.
+    pub fn alive(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_none()
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("the log")
     }

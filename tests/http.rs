@@ -1,0 +1,5 @@
+//! The program as a listener: what it answers, and what an answer is worth when things go wrong.
+
+mod answers;
+mod campaign;
+mod client;
