@@ -1,4 +1,5 @@
 //! Secrets on a real file system; the clock is handed in.
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::os::unix::fs::symlink;
 
