@@ -5,11 +5,14 @@
 //! [`binding`] (CloudEvents HTTP protocol binding 1.0.2).
 
 pub mod binding;
+mod connector;
 mod envelope;
 mod identity;
 mod replies;
 mod signature;
 mod sink;
+mod source;
 mod tls;
 
+pub use connector::Http;
 pub use replies::{Hub, Replies};
