@@ -1,0 +1,1 @@
+//! What is sent when, against a scripted service.
