@@ -94,6 +94,11 @@ pub fn decode_batch(text: &Bytes, validate: Validate) -> Result<Vec<Event>, (usi
     events.into_iter().enumerate().map(|(position, event)| event.map_err(|problem| (position, problem))).collect()
 }
 
+/// Whether this is one JSON value, as strictly as [`Validate::Full`] is.
+pub fn check(text: &[u8]) -> Result<(), DecodeError> {
+    grammar(utf8(text)?)
+}
+
 /// The text up to the end of the last line, if all of it is UTF-8; one pass over a chunk is faster than one a line.
 fn chunk_as_utf8<'a>(text: &'a [u8], lines: &[Range<usize>]) -> Option<&'a str> {
     let end = lines.iter().map(|line| line.end).max()?;
