@@ -77,3 +77,42 @@ fn digit(hex: u8) -> Result<u8, &'static str> {
         _ => Err(TORN),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_must_be_is_escaped() {
+        for (value, header) in [
+            ("plain", "plain"),
+            ("a b", "a%20b"),
+            ("100%", "100%25"),
+            ("\"", "%22"),
+            ("é€😀", "%C3%A9%E2%82%AC%F0%9F%98%80"),
+            ("\u{7f}\r\n", "%7F%0D%0A"),
+            ("(a)\\;,+'", "(a)\\;,+'"),
+            ("", ""),
+        ] {
+            assert_eq!(encode(value), header, "{value:?}");
+            assert_eq!(decode(header.as_bytes()).as_deref(), Ok(value), "{header}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_copied_that_stands_there_plainly() {
+        for header in ["plain", "a b", "é\\"] {
+            assert!(matches!(decode(header.as_bytes()), Ok(Cow::Borrowed(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_position_of_an_escape_does_not_matter() {
+        for (header, value) in [("%41", "A"), ("x%41", "xA"), ("%41x", "Ax"), ("\"%4\"1", "A"), ("%25%34%31", "%41")] {
+            assert_eq!(decode(header.as_bytes()).as_deref(), Ok(value), "{header}");
+        }
+        for header in ["%", "x%", "x%4", "%4x", "%x4", "\"", "a\"b", "\"\\"] {
+            assert!(decode(header.as_bytes()).is_err(), "{header}");
+        }
+    }
+}

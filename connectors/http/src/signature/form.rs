@@ -102,3 +102,36 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// RFC 4231, test case 2.
+    #[test]
+    fn codes_of_the_rfc() {
+        let message = || [&b"what do ya want "[..], b"for nothing?"];
+        let code = |algorithm: Algorithm| Encoding::Hex.text(&algorithm.hmac(b"Jefe", message()));
+        assert_eq!(code(Algorithm::Sha256), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert!(
+            code(Algorithm::Sha512).starts_with("164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554")
+        );
+    }
+
+    #[test]
+    fn parts_of_a_header() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-sig", "t=1, v1=a ,v1=b,v10=c".parse().unwrap());
+        for (prefix, separator, expected) in [
+            ("v1=", Some(','), &["a", "b"][..]),
+            ("t=", Some(','), &["1"]),
+            ("t=", None, &["1, v1=a ,v1=b,v10=c"]),
+            ("", None, &["t=1, v1=a ,v1=b,v10=c"]),
+        ] {
+            let parts = Parts::new("X-Sig", prefix, separator).unwrap();
+            assert_eq!(parts.of(&headers).unwrap().collect::<Vec<_>>(), expected, "{prefix} {separator:?}");
+        }
+    }
+}

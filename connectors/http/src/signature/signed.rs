@@ -74,3 +74,26 @@ impl Piece {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn pieces_are_put_together_in_their_order() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-id", "7".parse().unwrap());
+        for (template, expected) in [
+            ("${body}", "B"),
+            ("v0:${timestamp}:${body}", "v0:12:B"),
+            ("${header.X-Id}.${timestamp}.${body}$", "7.12.B$"),
+        ] {
+            let signed = Signed::compile(template).unwrap();
+            assert_eq!(signed.fill("12", &headers, b"B").unwrap().concat(), expected.as_bytes(), "{template}");
+        }
+        let signed = Signed::compile("${header.x-none}${body}").unwrap();
+        assert_eq!(signed.fill("", &headers, b"").unwrap_err(), "header `x-none` is missing");
+    }
+}
