@@ -292,3 +292,7 @@ fn below(pointer: &str, errors: Vec<ConfigError>) -> impl Iterator<Item = Config
     errors.into_iter().map(move |error| ConfigError { pointer: format!("{pointer}{}", error.pointer), ..error })
 }
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

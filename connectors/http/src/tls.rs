@@ -222,3 +222,5 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     Some(found).filter(|found| !found.is_empty())
 }
 
+#[cfg(test)]
+mod tests;

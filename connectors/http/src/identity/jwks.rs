@@ -3,7 +3,7 @@
 //! A key that is of no use here (an encryption key, a shared secret, an unknown curve) is passed over; the others of its set
 //! count. Nothing here looks at tokens.
 
-mod remote;
+pub(super) mod remote;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

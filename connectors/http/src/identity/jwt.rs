@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
@@ -15,13 +15,14 @@ use tidegate_connector::ConfigError;
 use super::jwks::{Jwks, JwksConfig, KeySet, Lookup};
 use super::verified::{self, Entry, Verified};
 use super::{below, is_principal};
+use crate::sink::Time;
 
 /// Bytes of a token at most; servers of this size of header are rare.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
-/// Default of `leeway`, in seconds.
-const LEEWAY_DEFAULT: u64 = 60;
-/// `leeway` at most, in seconds: beyond that it is the clocks that want repair.
-const LEEWAY_MAX: u64 = 600;
+/// Default of `leeway`.
+const LEEWAY_DEFAULT: Duration = Duration::from_secs(60);
+/// `leeway` at most: beyond that it is the clocks that want repair.
+const LEEWAY_MAX: Duration = Duration::from_secs(600);
 /// `audience` at most.
 const AUDIENCES_MAX: usize = 64;
 
@@ -34,7 +35,7 @@ const AUDIENCES_MAX: usize = 64;
 /// | `audience` | – | a text or up to 64 of them; one must be in `aud` |
 /// | `principal` | `sub` | the claim that is the principal: a text, not empty |
 /// | `algorithms` | all of them | `RS256` `RS384` `RS512` `PS256` `PS384` `PS512` `ES256` `ES384` `EdDSA` |
-/// | `leeway` | `60s` | `0s` to `600s`: how far clocks may differ |
+/// | `leeway` | `60s` | `0s` to `10m`, in whole seconds: how far clocks may differ |
 ///
 /// `exp` is required; `nbf` counts where there is one. A verified token is remembered by its hash until it expires or the keys
 /// change, 4096 to 8192 tokens at most.
@@ -46,7 +47,7 @@ pub(crate) struct JwtConfig {
     audience: OneOrMany,
     principal: Option<String>,
     algorithms: Option<Vec<AlgorithmName>>,
-    leeway: Option<String>,
+    leeway: Option<Time>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -167,19 +168,18 @@ impl JwtCheck {
         if algorithms.is_empty() {
             errors.push(ConfigError::new("/algorithms", "without any, every token is refused"));
         }
-        let leeway = config.leeway.as_deref().map_or(Some(LEEWAY_DEFAULT), seconds);
-        if leeway.is_none() {
-            let error = ConfigError::new("/leeway", format!("must be between 0s and {LEEWAY_MAX}s"));
-            errors.push(error.hint("write whole seconds, as in `60s`"));
+        let leeway = config.leeway.map_or(LEEWAY_DEFAULT, |Time(leeway)| leeway);
+        if leeway > LEEWAY_MAX {
+            errors.push(ConfigError::new("/leeway", "must be between 0s and 10m"));
         }
-        let (Some(keys), Some(leeway), true) = (keys, leeway, errors.is_empty()) else { return Err(errors) };
+        let (Some(keys), true) = (keys, errors.is_empty()) else { return Err(errors) };
         Ok(Self {
             keys,
             issuer: config.issuer.clone(),
             audiences,
             principal,
             algorithms: algorithms.iter().map(|name| name.algorithm()).collect(),
-            leeway,
+            leeway: leeway.as_secs(),
             verified: Mutex::default(),
         })
     }
@@ -201,12 +201,15 @@ impl JwtCheck {
         }
         let parts = self.take_apart(token)?;
         let mut signature = check_signature(&parts, &keys);
-        // A key that is not there yet, or the only one, without a name, exchanged for another.
-        if matches!(signature, Signature::NoKey(_)) || (parts.kid.is_none() && matches!(signature, Signature::Wrong)) {
-            if let Some(newer) = self.keys.newer(&keys).await {
-                keys = newer;
-                signature = check_signature(&parts, &keys);
-            }
+        let newer_may_help = match signature {
+            Signature::Good => false,
+            Signature::NoKey(_) => true,
+            // The only key, which has no name, may have been exchanged for another.
+            Signature::Wrong => parts.kid.is_none(),
+        };
+        if newer_may_help && let Some(newer) = self.keys.newer(&keys).await {
+            keys = newer;
+            signature = check_signature(&parts, &keys);
         }
         match signature {
             Signature::Good => {}
@@ -316,12 +319,6 @@ fn time(value: &Value) -> Option<u64> {
     }
 }
 
-fn seconds(text: &str) -> Option<u64> {
-    let digits = text.strip_suffix('s')?;
-    let digits = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|seconds| *seconds <= LEEWAY_MAX)
-}
-
 /// As in the registry of RFC 7518.
 pub(super) fn name(algorithm: Algorithm) -> &'static str {
     match algorithm {
@@ -339,3 +336,6 @@ pub(super) fn name(algorithm: Algorithm) -> &'static str {
         Algorithm::EdDSA => "EdDSA",
     }
 }
+
+#[cfg(test)]
+mod tests;

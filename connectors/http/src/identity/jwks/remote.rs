@@ -21,18 +21,18 @@ const ANSWER_BYTES_MAX: usize = 256 << 10;
 
 /// How long things take, apart so that tests need not wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(in crate::identity) struct Pace {
     /// Keys older than this are asked for again.
-    pub(super) refresh: Duration,
+    pub(in crate::identity) refresh: Duration,
     /// Between two requests at least, whatever tokens say.
-    pub(super) between: Duration,
+    pub(in crate::identity) between: Duration,
     /// One request, from the connection to the last byte.
-    pub(super) request: Duration,
+    pub(in crate::identity) request: Duration,
     /// Keys that could not be asked for again are not used longer: one that was withdrawn must not live on.
-    pub(super) kept: Duration,
+    pub(in crate::identity) kept: Duration,
 }
 
-const PACE: Pace = Pace {
+pub(in crate::identity) const PACE: Pace = Pace {
     refresh: Duration::from_secs(300),
     between: Duration::from_secs(5),
     request: Duration::from_secs(5),
@@ -41,7 +41,7 @@ const PACE: Pace = Pace {
 
 /// The keys of a URL.
 #[derive(Debug)]
-pub(crate) struct Remote(Arc<Shared>);
+pub(in crate::identity) struct Remote(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -68,7 +68,7 @@ impl Remote {
         Self::with_pace(url, PACE)
     }
 
-    pub(super) fn with_pace(url: &str, pace: Pace) -> Result<Self, ConfigError> {
+    pub(in crate::identity) fn with_pace(url: &str, pace: Pace) -> Result<Self, ConfigError> {
         let error = |problem: &str| ConfigError::new("/url", problem);
         let url: Uri = url.parse().map_err(|_| error("is no URL"))?;
         if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -230,3 +230,5 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+#[cfg(test)]
+mod tests;
