@@ -66,6 +66,7 @@ pub(super) struct Client {
     timeouts: Timeouts,
     max_response: usize,
     /// At most as many as were ever under way at once.
+    #[expect(clippy::vec_box, reason = "they are moved in and out, and are some hundred bytes")]
     idle: Mutex<Vec<Box<Http1>>>,
     http2: Mutex<Option<http2::SendRequest<Body>>>,
     /// What the service spoke last; until it is known, and while it is HTTP/2, one connection is made at a time.

@@ -153,7 +153,7 @@ mod tests {
         check("99999999999999999999999", Some(60));
         check("Sun, 06 Nov 1994 08:49:47 GMT", Some(10));
         check("Sun, 06 Nov 1994 08:49:07 GMT", Some(0));
-        check("Sun, 06 Nov 1995 08:49:37 GMT", Some(60));
+        check("Mon, 06 Nov 1995 08:49:37 GMT", Some(60));
         check("soon", None);
         check("-1", None);
         check("1.5", None);
