@@ -22,6 +22,7 @@ mod listener;
 mod queue;
 mod rate;
 mod request;
+mod stand_in;
 mod stream;
 mod waiter;
 

@@ -19,41 +19,53 @@ pub(super) type Answer = Response<Full<Bytes>>;
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request that is not done what it asks for.
+/// A request that is not done what it asks for. Boxed: it travels in results that are mostly good.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Refusal(Box<Refused>);
+
+#[derive(Debug)]
+struct Refused {
     status: StatusCode,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     header: Option<(HeaderName, HeaderValue)>,
-    close: bool,
+    closes: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Box<Refusal> {
-        Box::new(Refusal { status, detail: detail.into(), retry_after: None, header: None, close: false })
+    pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Refusal {
+        let detail = detail.into();
+        Refusal(Box::new(Refused { status, detail, retry_after: None, header: None, closes: false }))
     }
 
     /// To be sent again, not before so long.
-    pub(super) fn again(status: StatusCode, detail: impl Into<Cow<'static, str>>, after: Duration) -> Box<Refusal> {
-        Box::new(Refusal { retry_after: Some(after), ..*Refusal::new(status, detail) })
+    pub(super) fn again(status: StatusCode, detail: impl Into<Cow<'static, str>>, after: Duration) -> Refusal {
+        let mut refusal = Refusal::new(status, detail);
+        refusal.0.retry_after = Some(after);
+        refusal
     }
 
-    pub(super) fn header(self: Box<Self>, name: HeaderName, value: HeaderValue) -> Box<Refusal> {
-        Box::new(Refusal { header: Some((name, value)), ..*self })
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Refusal {
+        self.0.header = Some((name, value));
+        self
     }
 
     /// The connection ends with this answer: what follows on it cannot be believed, or is not worth reading.
-    pub(super) fn close(self: Box<Self>) -> Box<Refusal> {
-        Box::new(Refusal { close: true, ..*self })
+    pub(super) fn close(mut self) -> Refusal {
+        self.0.closes = true;
+        self
     }
 
-    pub(super) fn answer(self: Box<Self>) -> Answer {
-        let mut answer = problem(self.status, &self.detail, self.retry_after, &[]);
-        if let Some((name, value)) = self.header {
+    pub(super) fn closes(&self) -> bool {
+        self.0.closes
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        let mut answer = problem(self.0.status, &self.0.detail, self.0.retry_after, &[]);
+        if let Some((name, value)) = self.0.header {
             answer.headers_mut().insert(name, value);
         }
-        if self.close {
+        if self.0.closes {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer

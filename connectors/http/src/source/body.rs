@@ -27,7 +27,7 @@ pub(super) enum Coding {
 
 impl Coding {
     /// From `Content-Encoding`; anything else than gzip is refused.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Coding, Box<Refusal>> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Coding, Refusal> {
         let mut codings = headers.get_all(CONTENT_ENCODING).iter();
         let coding = match (codings.next(), codings.next()) {
             (None, _) => return Ok(Coding::Identity),
@@ -48,12 +48,12 @@ impl Coding {
     }
 }
 
-fn too_large(max: usize) -> Box<Refusal> {
+fn too_large(max: usize) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes (maxBody)")).close()
 }
 
 /// Reads a body to its end.
-pub(super) async fn read(mut body: Incoming, shared: &Shared) -> Result<Bytes, Box<Refusal>> {
+pub(super) async fn read(mut body: Incoming, shared: &Shared) -> Result<Bytes, Refusal> {
     let max = shared.config.max_body;
     let hint = body.size_hint();
     if hint.lower() > max as u64 {
@@ -94,7 +94,7 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    fn add(&mut self, bytes: usize, max: usize) -> Result<(), Box<Refusal>> {
+    fn add(&mut self, bytes: usize, max: usize) -> Result<(), Refusal> {
         self.bytes += bytes;
         if self.bodies.fetch_add(bytes, Ordering::Relaxed) + bytes > max {
             let detail = "too many large bodies are being read";
@@ -138,7 +138,7 @@ impl Progress {
 }
 
 /// The next piece of data; `None` at the end. Trailers are ignored.
-async fn data(body: &mut Incoming, progress: &mut Progress) -> Result<Option<Bytes>, Box<Refusal>> {
+async fn data(body: &mut Incoming, progress: &mut Progress) -> Result<Option<Bytes>, Refusal> {
     poll_fn(|cx| {
         loop {
             match Pin::new(&mut *body).poll_frame(cx) {
@@ -165,7 +165,7 @@ async fn data(body: &mut Incoming, progress: &mut Progress) -> Result<Option<Byt
 }
 
 /// Inflates to at most `max` bytes.
-pub(super) fn inflate(body: &Bytes, max: usize) -> Result<Bytes, Box<Refusal>> {
+pub(super) fn inflate(body: &Bytes, max: usize) -> Result<Bytes, Refusal> {
     let mut inflated = Vec::with_capacity(body.len().saturating_mul(3).min(max));
     // One more than allowed tells a body that is too large from one that just fits.
     let mut decoder = MultiGzDecoder::new(&body[..]).take(max as u64 + 1);

@@ -315,7 +315,7 @@ impl Check {
         if raw.requests == 0 {
             self.error("/rate/requests", "must be at least 1", None);
         }
-        if burst == 0 {
+        if raw.burst == Some(0) {
             self.error("/rate/burst", "must be at least 1", None);
         }
         if per < Duration::from_millis(1) || per > Duration::from_secs(3600) {

@@ -41,7 +41,12 @@ pub(super) struct Connection {
     /// Of the task of the connection.
     waker: AtomicWaker,
     closing: AtomicBool,
+    /// Whether what still comes is read before the connection is closed.
+    lingers: AtomicBool,
 }
+
+/// How long a client that was refused has to stop sending and read why.
+const LINGER: Duration = Duration::from_secs(2);
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
@@ -63,6 +68,7 @@ impl Connection {
             waiting: Mutex::new(Vec::new()),
             waker: AtomicWaker::new(),
             closing: AtomicBool::new(false),
+            lingers: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +79,16 @@ impl Connection {
 
     pub(super) fn refused(&self) -> Option<&'static str> {
         self.refused.get().copied()
+    }
+
+    /// The connection ends with an answer that says why, which the client shall get to read.
+    pub(super) fn linger(&self) {
+        self.lingers.store(true, Relaxed);
+        self.due_ms.store(self.shared.now_ms() + millis(LINGER), Relaxed);
+    }
+
+    pub(super) fn lingers(&self) -> bool {
+        self.lingers.load(Relaxed)
     }
 
     /// Bytes came.
@@ -155,7 +171,8 @@ impl Drop for Busy {
     fn drop(&mut self) {
         if self.0.requests.fetch_sub(1, Relaxed) == 1 {
             let shared = &self.0.shared;
-            self.0.due_ms.store(shared.now_ms() + millis(shared.config.patience.idle), Relaxed);
+            let patience = if self.0.lingers() { LINGER } else { shared.config.patience.idle };
+            self.0.due_ms.store(shared.now_ms() + millis(patience), Relaxed);
             self.0.phase.store(IDLE, Relaxed);
         }
     }

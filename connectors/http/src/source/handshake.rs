@@ -8,13 +8,13 @@ use super::config::SourceConfig;
 const ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 
 /// Refuses a method that is neither POST nor OPTIONS.
-pub(super) fn wrong_method() -> Box<Refusal> {
+pub(super) fn wrong_method() -> Refusal {
     let detail = "events are sent with POST";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(http::header::ALLOW, ALLOWED)
 }
 
 /// Grants or denies an origin. Origins are compared whole, letter case aside: they are DNS names.
-pub(super) fn answer(config: &SourceConfig, headers: &HeaderMap) -> Result<Answer, Box<Refusal>> {
+pub(super) fn answer(config: &SourceConfig, headers: &HeaderMap) -> Result<Answer, Refusal> {
     let mut answer = empty(StatusCode::OK);
     answer.headers_mut().insert(http::header::ALLOW, ALLOWED);
     let Some(origin) = headers.get("webhook-request-origin") else { return Ok(answer) };

@@ -20,10 +20,15 @@ use crate::identity::{Denied, Peer};
 /// Answers a request. When the client goes away this is dropped, and events that are in their lanes go on.
 pub(super) async fn answer(connection: Busy, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (head, body) = request.into_parts();
-    Ok(answer_or_refuse(&connection, head, body).await.unwrap_or_else(Refusal::answer))
+    Ok(answer_or_refuse(&connection, head, body).await.unwrap_or_else(|refusal| {
+        if refusal.closes() {
+            connection.linger();
+        }
+        refusal.answer()
+    }))
 }
 
-async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) -> Result<Answer, Box<Refusal>> {
+async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) -> Result<Answer, Refusal> {
     let shared = &*connection.shared;
     let config = &shared.config;
     believe(connection)?;
@@ -56,7 +61,7 @@ async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) 
     if coding == Coding::Gzip {
         body = body::inflate(&body, config.max_body)?;
     }
-    let (mode, mut events) = decode(connection, &head, body)?;
+    let (mode, events) = decode(connection, &head, body)?;
     if events.len() > config.max_batch {
         let detail = format!("a batch of {} events; {} are allowed (maxBatch)", events.len(), config.max_batch);
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
@@ -64,7 +69,7 @@ async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) 
     if events.is_empty() {
         return Ok(answer::empty(StatusCode::NO_CONTENT));
     }
-    add_context(connection, &head, principal.as_deref(), &mut events);
+    let events = add_context(connection, &head, principal.as_deref(), events);
     drop(head);
     let ids = (mode == Mode::Batched).then(|| Ids::of(&events));
     let waiter = match shared.lanes.offer(events, connection.lane) {
@@ -85,14 +90,14 @@ async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) 
 }
 
 /// What comes behind something ambiguous may be somebody else's.
-fn believe(connection: &Connection) -> Result<(), Box<Refusal>> {
+fn believe(connection: &Connection) -> Result<(), Refusal> {
     match connection.refused() {
         None => Ok(()),
         Some(problem) => Err(Refusal::new(StatusCode::BAD_REQUEST, problem).close()),
     }
 }
 
-async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<String>, Box<Refusal>> {
+async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<String>, Refusal> {
     static UNKNOWN: Peer = Peer { certificate: None };
     let peer = connection.peer.get().unwrap_or(&UNKNOWN);
     let Some(auth) = &connection.shared.config.auth else { return Ok(None) };
@@ -114,7 +119,7 @@ async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<St
 
 /// CloudEvents as they are, other requests by the rule if there is one. Under a signature the rule takes everything: `ce-`
 /// headers are not signed.
-fn decode(connection: &Connection, head: &Parts, body: Bytes) -> Result<(Mode, Vec<Event>), Box<Refusal>> {
+fn decode(connection: &Connection, head: &Parts, body: Bytes) -> Result<(Mode, Vec<Event>), Refusal> {
     let config = &connection.shared.config;
     if let Some(envelope) = &config.envelope
         && (config.signature.is_some() || binding::mode(&head.headers).is_none())
@@ -128,7 +133,7 @@ fn decode(connection: &Connection, head: &Parts, body: Bytes) -> Result<(Mode, V
 }
 
 /// What only the host can know, and headers that were asked for.
-fn add_context(connection: &Connection, head: &Parts, principal: Option<&str>, events: &mut Vec<Event>) {
+fn add_context(connection: &Connection, head: &Parts, principal: Option<&str>, events: Vec<Event>) -> Vec<Event> {
     let config = &connection.shared.config;
     let mut context = vec![("peer", connection.address.as_str()), ("path", head.uri.path())];
     context.extend(principal.map(|principal| ("principal", principal)));
@@ -137,7 +142,5 @@ fn add_context(connection: &Connection, head: &Parts, principal: Option<&str>, e
         let value = head.headers.get(header).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
         context.extend(value.map(|value| (entry.as_str(), value)));
     }
-    for event in events {
-        *event = event.clone().with_context(&context);
-    }
+    events.into_iter().map(|event| event.with_context(&context)).collect()
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -11,6 +11,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
 use super::framing::Framing;
+use super::stand_in::stand_in;
+
+/// What is read of a client that goes on sending after it was refused, so that it gets to read why: a connection closed with
+/// something unread is reset, and the reset can overtake the answer.
+const LINGER_BYTES: usize = 16 << 20;
 
 /// What bytes travel over.
 #[derive(Debug)]
@@ -19,17 +24,43 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Transport {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+}
+
 /// Tells its connection when bytes come, and what of them is refused.
 #[derive(Debug)]
 pub(super) struct Stream {
     transport: Transport,
     framing: Framing,
     connection: Arc<Connection>,
+    /// Being written in place of what the server wrote.
+    substitute: Option<Substitute>,
+    /// Bytes thrown away at the end.
+    lingered: usize,
+}
+
+#[derive(Debug)]
+struct Substitute {
+    bytes: Vec<u8>,
+    written: usize,
 }
 
 impl Stream {
     pub(super) fn new(transport: Transport, framing: Framing, connection: Arc<Connection>) -> Self {
-        Self { transport, framing, connection }
+        Self { transport, framing, connection, substitute: None, lingered: 0 }
     }
 
     fn look(&mut self, bytes: &[u8]) {
@@ -43,16 +74,46 @@ impl Stream {
             self.connection.head_begins();
         }
     }
+
+    /// Ready once all of the substitute is written, with the number of bytes that it stands for.
+    fn poll_substitute(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<Option<usize>>> {
+        if self.substitute.is_none()
+            && let Some(first) = bufs.first()
+            && first.starts_with(b"HTTP/1.1 4")
+            && let Some(bytes) = stand_in(first, self.connection.refused(), &self.connection.shared.config)
+        {
+            self.connection.linger();
+            self.substitute = Some(Substitute { bytes, written: 0 });
+        }
+        let Some(substitute) = &mut self.substitute else { return Poll::Ready(Ok(None)) };
+        while let Some(rest) = substitute.bytes.get(substitute.written..).filter(|rest| !rest.is_empty()) {
+            match ready!(self.transport.poll_write_vectored(cx, &[IoSlice::new(rest)]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => substitute.written += written,
+            }
+        }
+        self.substitute = None;
+        Poll::Ready(Ok(Some(bufs.iter().map(|buf| buf.len()).sum())))
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 4096];
+        while self.lingered < LINGER_BYTES {
+            let mut buf = ReadBuf::new(&mut scratch);
+            if ready!(self.transport.poll_read(cx, &mut buf)).is_err() || buf.filled().is_empty() {
+                break;
+            }
+            self.lingered += buf.filled().len();
+        }
+        Poll::Ready(())
+    }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let polled = match &mut this.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
+        let polled = this.transport.poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = polled {
             this.look(&buf.filled()[before..]);
         }
@@ -62,10 +123,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -73,9 +131,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        let this = self.get_mut();
+        match ready!(this.poll_substitute(cx, bufs))? {
+            Some(written) => Poll::Ready(Ok(written)),
+            None => this.transport.poll_write_vectored(cx, bufs),
         }
     }
 
@@ -94,9 +153,14 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
+        let this = self.get_mut();
+        ready!(match &mut this.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        })?;
+        if this.connection.lingers() {
+            ready!(this.poll_linger(cx));
         }
+        Poll::Ready(Ok(()))
     }
 }
