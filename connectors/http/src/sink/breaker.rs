@@ -22,11 +22,13 @@ pub(super) struct Breaker {
     config: BreakerConfig,
     failures: u32,
     open_until: Option<Instant>,
+    /// Of the last failure.
+    cause: String,
 }
 
 impl Breaker {
     pub(super) fn new(config: BreakerConfig) -> Breaker {
-        Breaker { config, failures: 0, open_until: None }
+        Breaker { config, failures: 0, open_until: None, cause: String::new() }
     }
 
     pub(super) fn circuit(&self, now: Instant) -> Circuit {
@@ -44,11 +46,17 @@ impl Breaker {
     }
 
     /// The service did not answer, or not about the event.
-    pub(super) fn failed(&mut self, now: Instant) {
+    pub(super) fn failed(&mut self, now: Instant, cause: &str) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= self.config.failures {
             self.open_until = Some(now + self.config.open);
+            cause.clone_into(&mut self.cause);
         }
+    }
+
+    /// Why it is open.
+    pub(super) fn cause(&self) -> String {
+        format!("{} (nothing is sent for a while after {} failures in a row)", self.cause, self.failures)
     }
 }
 
@@ -61,18 +69,19 @@ mod tests {
         let open = Duration::from_secs(5);
         let mut breaker = Breaker::new(BreakerConfig { failures: 3, open });
         let start = Instant::now();
-        breaker.failed(start);
-        breaker.failed(start);
+        breaker.failed(start, "500");
+        breaker.failed(start, "500");
         breaker.succeeded();
-        breaker.failed(start);
-        breaker.failed(start);
+        breaker.failed(start, "500");
+        breaker.failed(start, "500");
         assert_eq!(breaker.circuit(start), Circuit::Closed);
-        breaker.failed(start);
+        breaker.failed(start, "500");
         assert_eq!(breaker.circuit(start), Circuit::Open(open));
         let later = start + open;
         assert_eq!(breaker.circuit(later), Circuit::Probing);
-        breaker.failed(later);
+        breaker.failed(later, "502");
         assert_eq!(breaker.circuit(later), Circuit::Open(open));
+        assert!(breaker.cause().starts_with("502 "), "{}", breaker.cause());
         assert_eq!(breaker.circuit(later + open), Circuit::Probing);
         breaker.succeeded();
         assert_eq!(breaker.circuit(later + open), Circuit::Closed);

@@ -4,6 +4,7 @@
 //! another thread. Between exchanges nobody looks at it; the next one sees first whether it is still open. HTTP/2 (by ALPN, over
 //! TLS) has one connection for all exchanges, and a task.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -65,9 +66,8 @@ pub(super) struct Client {
     dialer: Dialer,
     timeouts: Timeouts,
     max_response: usize,
-    /// At most as many as were ever under way at once.
-    #[expect(clippy::vec_box, reason = "they are moved in and out, and are some hundred bytes")]
-    idle: Mutex<Vec<Box<Http1>>>,
+    /// At most as many as were ever under way at once; the one used last at the back.
+    idle: Mutex<VecDeque<Box<Http1>>>,
     http2: Mutex<Option<http2::SendRequest<Body>>>,
     /// What the service spoke last; until it is known, and while it is HTTP/2, one connection is made at a time.
     spoken: Mutex<Option<Protocol>>,
@@ -151,11 +151,15 @@ impl Client {
         if !self.dialer.target.https || *lock(&self.spoken) == Some(Protocol::Http1) {
             return self.fresh().await;
         }
-        let _one = self.dialing.lock().await;
-        match self.shared() {
-            Some(sender) => Ok(Connection::Http2(sender)),
-            None => self.fresh().await,
+        let one = self.dialing.lock().await;
+        if let Some(sender) = self.shared() {
+            return Ok(Connection::Http2(sender));
         }
+        if *lock(&self.spoken) == Some(Protocol::Http1) {
+            // Whoever was first has found out: nobody waits for anybody any more.
+            drop(one);
+        }
+        self.fresh().await
     }
 
     fn shared(&self) -> Option<http2::SendRequest<Body>> {
@@ -168,7 +172,7 @@ impl Client {
             return Some(Connection::Http2(sender));
         }
         loop {
-            let mut kept = lock(&self.idle).pop()?;
+            let mut kept = lock(&self.idle).pop_back()?;
             if kept.since.elapsed() < IDLE_MAX && poll_fn(|cx| Poll::Ready(kept.is_usable(cx))).await {
                 return Some(Connection::Http1(kept));
             }
@@ -220,8 +224,7 @@ impl Client {
             }
         };
         if end == End::Whole && poll_fn(|cx| Poll::Ready(http1.is_usable(cx))).await {
-            http1.since = Instant::now();
-            lock(&self.idle).push(http1);
+            self.keep(http1);
         }
         Ok(Response { status: parts.status, headers: parts.headers, body, end })
     }
@@ -249,6 +252,16 @@ impl Client {
             Err(_) => (Bytes::new(), End::Broken("its body did not end in time".to_owned())),
         };
         Ok(Response { status: parts.status, headers: parts.headers, body, end })
+    }
+
+    fn keep(&self, mut http1: Box<Http1>) {
+        http1.since = Instant::now();
+        let mut idle = lock(&self.idle);
+        // Those that a quieter time does not need.
+        while idle.front().is_some_and(|oldest| oldest.since.elapsed() >= IDLE_MAX) {
+            idle.pop_front();
+        }
+        idle.push_back(http1);
     }
 
     fn head_timeout(&self) -> Duration {

@@ -125,6 +125,7 @@ impl Dialer {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::sync::Mutex;
 

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -53,8 +52,8 @@ pub(super) struct Dispatch {
     place: String,
     progress: Progress,
     breaker: Mutex<Breaker>,
-    /// The service asked for a pause until then.
-    pause_until: Option<Instant>,
+    /// The service asked for a pause until then, by what it answered.
+    pause: Option<(Instant, String)>,
 }
 
 /// What one call has brought.
@@ -68,13 +67,13 @@ struct Round {
 
 impl Dispatch {
     pub(super) fn new(sending: Sending, place: String, breaker: Breaker) -> Dispatch {
-        Dispatch { sending, place, progress: Progress::default(), breaker: Mutex::new(breaker), pause_until: None }
+        Dispatch { sending, place, progress: Progress::default(), breaker: Mutex::new(breaker), pause: None }
     }
 
     /// As [`Writer::write`](tidegate_connector::Writer::write).
     pub(super) async fn write(&mut self, post: &impl Post, events: &[Event]) -> Result<(), WriteError> {
         self.progress.begin(events);
-        if let Some(trouble) = self.pause() {
+        if let Some(trouble) = self.paused() {
             return self.progress.end(events, &self.place, Some(trouble));
         }
         let mut round = Round::default();
@@ -108,17 +107,16 @@ impl Dispatch {
     }
 
     /// Why nothing may be sent now.
-    fn pause(&mut self) -> Option<Trouble> {
+    fn paused(&mut self) -> Option<Trouble> {
         let now = Instant::now();
-        if let Some(until) = self.pause_until.take_if(|until| *until > now) {
-            self.pause_until = Some(until);
-            let cause = "it asked for a pause".to_owned();
-            return Some(Trouble { cause, after: Some(until - now) });
+        self.pause.take_if(|(until, _)| *until <= now);
+        if let Some((until, cause)) = &self.pause {
+            return Some(Trouble { cause: cause.clone(), after: Some(*until - now) });
         }
-        self.pause_until = None;
-        match self.breaker().circuit(now) {
+        let breaker = self.breaker();
+        match breaker.circuit(now) {
             Circuit::Closed | Circuit::Probing => None,
-            Circuit::Open(left) => Some(Trouble { cause: "the circuit is open".into(), after: Some(left) }),
+            Circuit::Open(left) => Some(Trouble { cause: breaker.cause(), after: Some(left) }),
         }
     }
 
@@ -130,7 +128,10 @@ impl Dispatch {
         unkeyed: Unkeyed,
         round: &mut Round,
     ) {
-        let mut chains = self.chains(events, unkeyed).into_iter();
+        // Most groups are one event, which needs no order.
+        let chains =
+            if events.len() == 1 && self.progress.is_open(0) { vec![vec![0]] } else { self.chains(events, unkeyed) };
+        let mut chains = chains.into_iter();
         if chains.len() == 1 {
             let chain = chains.next().unwrap_or_default();
             let results = self.chain(post, events, chain, round).await;
@@ -251,7 +252,7 @@ impl Dispatch {
             Outcome::Retry(retry) => {
                 let mut breaker = self.breaker();
                 let now = Instant::now();
-                breaker.failed(now);
+                breaker.failed(now, &retry.cause);
                 if retry.scope == Scope::Service || breaker.circuit(now) != Circuit::Closed {
                     round.halted.store(true, Ordering::Relaxed);
                 }
@@ -276,12 +277,12 @@ impl Dispatch {
             return Err(WriteError::Closed { place: self.place.clone(), cause });
         }
         let after = round.failed.iter().filter_map(|(_, retry)| retry.after).max();
-        if let Some(after) = after.filter(|after| *after > Duration::ZERO) {
-            self.pause_until = Some(Instant::now() + after);
-        }
         // The framework calls the first open event the one in trouble.
         let first = round.failed.into_iter().min_by_key(|(index, _)| *index);
         let trouble = first.map(|(_, retry)| Trouble { cause: retry.cause, after });
+        if let Some(Trouble { cause, after: Some(after) }) = &trouble {
+            self.pause = Some((Instant::now() + *after, cause.clone()));
+        }
         self.progress.end(events, &self.place, trouble)
     }
 }
@@ -316,4 +317,5 @@ impl<'a> Key<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;

@@ -58,6 +58,7 @@ fn port(authority: &Authority, default: u16) -> Result<u16, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tidegate_event::Form;
@@ -206,7 +207,7 @@ async fn an_open_circuit_lets_one_event_try() {
     assert!((3..=6).contains(&sent), "{sent} sent: 3 that failed, and what was under way then");
     let second = dispatch.write(&service, &events).await;
     let Err(WriteError::Transient { after: Some(after), cause, .. }) = second else { panic!("{second:?}") };
-    assert!(cause.contains("circuit"), "{cause}");
+    assert!(cause.contains("500") && cause.contains("in a row"), "{cause}");
     assert_eq!(service.seen().len(), sent, "nothing is sent while it is open");
     tokio::time::sleep(after).await;
     dispatch.write(&service, &events).await.unwrap_err();
