@@ -53,14 +53,14 @@ fn too_large(max: usize) -> Refusal {
 }
 
 /// Reads a body to its end.
-pub(super) async fn read(mut body: Incoming, shared: &Shared) -> Result<Bytes, Refusal> {
+pub(super) async fn read(body: &mut Incoming, shared: &Shared) -> Result<Bytes, Refusal> {
     let max = shared.config.max_body;
     let hint = body.size_hint();
     if hint.lower() > max as u64 {
         return Err(too_large(max));
     }
     let mut progress = Progress { patience: shared.config.patience, timer: None, received: 0 };
-    let Some(first) = data(&mut body, &mut progress).await? else { return Ok(Bytes::new()) };
+    let Some(first) = data(body, &mut progress).await? else { return Ok(Bytes::new()) };
     // Most bodies come with their head.
     if body.is_end_stream() && first.len() <= max {
         return Ok(first);
@@ -75,7 +75,7 @@ pub(super) async fn read(mut body: Incoming, shared: &Shared) -> Result<Bytes, R
         held.add(chunk.len(), shared.config.max_bodies)?;
         whole.reserve(chunk.len().max(expected(&hint, whole.len())));
         whole.extend_from_slice(&chunk);
-        next = data(&mut body, &mut progress).await?;
+        next = data(body, &mut progress).await?;
     }
     Ok(whole.freeze())
 }

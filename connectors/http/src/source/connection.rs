@@ -3,6 +3,7 @@
 //! A connection has one timer, whatever the number of its requests: it is set anew only when it fires, or when something is due
 //! earlier than that.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -23,10 +24,11 @@ pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     /// Where events without a key go.
     pub(super) lane: usize,
-    /// The address and port at the other end.
-    pub(super) address: String,
+    pub(super) address: SocketAddr,
+    /// The same as text, for the context of every event.
+    pub(super) peer: String,
     /// What the TLS handshake proved.
-    pub(super) peer: OnceLock<Peer>,
+    pub(super) proved: OnceLock<Peer>,
     /// What of the stream is refused: nothing that comes after it is believed.
     refused: OnceLock<&'static str>,
     /// [`IDLE`], [`HEAD`] or [`BUSY`].
@@ -53,13 +55,14 @@ const HEAD: u8 = 1;
 const BUSY: u8 = 2;
 
 impl Connection {
-    pub(super) fn new(shared: Arc<Shared>, lane: usize, address: String) -> Connection {
+    pub(super) fn new(shared: Arc<Shared>, lane: usize, address: SocketAddr) -> Connection {
         let due_ms = shared.now_ms() + millis(shared.config.patience.header);
         Connection {
             shared,
             lane,
             address,
-            peer: OnceLock::new(),
+            peer: address.to_string(),
+            proved: OnceLock::new(),
             refused: OnceLock::new(),
             phase: AtomicU8::new(HEAD),
             requests: AtomicU32::new(0),
@@ -101,7 +104,9 @@ impl Connection {
 
     /// A request's head is there; it ends when what is returned is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.requests.fetch_add(1, Relaxed);
+        if self.requests.fetch_add(1, Relaxed) == 0 {
+            self.lingers.store(false, Relaxed);
+        }
         self.phase.store(BUSY, Relaxed);
         Busy(self.clone())
     }

@@ -224,8 +224,8 @@ impl Accept {
             tracing::debug!(%address, "answers may be delayed: {error}");
         }
         let lane = number % self.shared.config.lanes;
-        let peer = SocketAddr::new(address.ip().to_canonical(), address.port()).to_string();
-        let connection = Arc::new(Connection::new(self.shared.clone(), lane, peer));
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let connection = Arc::new(Connection::new(self.shared.clone(), lane, address));
         let task = self.connections.spawn(run(self.builder.clone(), stream, connection.clone()));
         self.open.insert(task.id(), connection);
     }
@@ -257,8 +257,8 @@ async fn run(builder: Arc<Builder>, stream: TcpStream, connection: Arc<Connectio
     let timer = pin!(connection::timer(&connection));
     match Watch::new(protocol, timer, &connection).await {
         Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(peer = connection.address, "a connection broke: {error}"),
-        None => tracing::debug!(peer = connection.address, "cut off: it took too long"),
+        Some(Err(error)) => tracing::debug!(peer = connection.peer, "a connection broke: {error}"),
+        None => tracing::debug!(peer = connection.peer, "cut off: it took too long"),
     }
 }
 
@@ -274,15 +274,15 @@ async fn secure(stream: TcpStream, connection: &Connection) -> Option<Transport>
     let handshake = Box::pin(TlsAcceptor::from(config).accept(stream));
     match tokio::time::timeout(connection.shared.config.patience.header, handshake).await {
         Ok(Ok(stream)) => {
-            let _only_here = connection.peer.set(tls.peer(stream.get_ref().1));
+            let _only_here = connection.proved.set(tls.peer(stream.get_ref().1));
             Some(Transport::Tls(Box::new(stream)))
         }
         Ok(Err(error)) => {
-            tracing::debug!(peer = connection.address, "no TLS: {error}");
+            tracing::debug!(peer = connection.peer, "no TLS: {error}");
             None
         }
         Err(_) => {
-            tracing::debug!(peer = connection.address, "cut off: the TLS handshake took too long");
+            tracing::debug!(peer = connection.peer, "cut off: the TLS handshake took too long");
             None
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Request, StatusCode, Version, header};
+use hyper::body::{Body, Incoming};
 use tidegate_event::Event;
 
 use super::answer::{self, Answer, Ids, Refusal};
@@ -19,16 +19,17 @@ use crate::identity::{Denied, Peer};
 
 /// Answers a request. When the client goes away this is dropped, and events that are in their lanes go on.
 pub(super) async fn answer(connection: Busy, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let (head, body) = request.into_parts();
-    Ok(answer_or_refuse(&connection, head, body).await.unwrap_or_else(|refusal| {
-        if refusal.closes() {
+    let (head, mut body) = request.into_parts();
+    let version = head.version;
+    Ok(answer_or_refuse(&connection, head, &mut body).await.unwrap_or_else(|refusal| {
+        if version < Version::HTTP_2 && (refusal.closes() || !body.is_end_stream()) {
             connection.linger();
         }
         refusal.answer()
     }))
 }
 
-async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) -> Result<Answer, Refusal> {
+async fn answer_or_refuse(connection: &Connection, mut head: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
     let shared = &*connection.shared;
     let config = &shared.config;
     believe(connection)?;
@@ -61,7 +62,7 @@ async fn answer_or_refuse(connection: &Connection, head: Parts, body: Incoming) 
     if coding == Coding::Gzip {
         body = body::inflate(&body, config.max_body)?;
     }
-    let (mode, events) = decode(connection, &head, body)?;
+    let (mode, events) = decode(connection, &mut head, body)?;
     if events.len() > config.max_batch {
         let detail = format!("a batch of {} events; {} are allowed (maxBatch)", events.len(), config.max_batch);
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
@@ -99,7 +100,7 @@ fn believe(connection: &Connection) -> Result<(), Refusal> {
 
 async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<String>, Refusal> {
     static UNKNOWN: Peer = Peer { certificate: None };
-    let peer = connection.peer.get().unwrap_or(&UNKNOWN);
+    let peer = connection.proved.get().unwrap_or(&UNKNOWN);
     let Some(auth) = &connection.shared.config.auth else { return Ok(None) };
     match auth.authenticate(&head.headers, peer).await {
         Ok(principal) => Ok(Some(principal)),
@@ -119,11 +120,12 @@ async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<St
 
 /// CloudEvents as they are, other requests by the rule if there is one. Under a signature the rule takes everything: `ce-`
 /// headers are not signed.
-fn decode(connection: &Connection, head: &Parts, body: Bytes) -> Result<(Mode, Vec<Event>), Refusal> {
+fn decode(connection: &Connection, head: &mut Parts, body: Bytes) -> Result<(Mode, Vec<Event>), Refusal> {
     let config = &connection.shared.config;
     if let Some(envelope) = &config.envelope
         && (config.signature.is_some() || binding::mode(&head.headers).is_none())
     {
+        head.extensions.insert(connection.address);
         let event = envelope.wrap(head, body).map_err(|problem| Refusal::new(StatusCode::BAD_REQUEST, problem))?;
         return Ok((Mode::Binary, vec![event]));
     }
@@ -135,7 +137,7 @@ fn decode(connection: &Connection, head: &Parts, body: Bytes) -> Result<(Mode, V
 /// What only the host can know, and headers that were asked for.
 fn add_context(connection: &Connection, head: &Parts, principal: Option<&str>, events: Vec<Event>) -> Vec<Event> {
     let config = &connection.shared.config;
-    let mut context = vec![("peer", connection.address.as_str()), ("path", head.uri.path())];
+    let mut context = vec![("peer", connection.peer.as_str()), ("path", head.uri.path())];
     context.extend(principal.map(|principal| ("principal", principal)));
     for (header, entry) in &config.accept_headers {
         // The first value; what is no text is left out.

@@ -8,3 +8,4 @@ mod hostile;
 mod limits;
 mod raw;
 mod rig;
+mod senders;

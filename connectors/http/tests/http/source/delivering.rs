@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
-use tidegate_connector::Settled;
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Settled};
 use tokio::net::TcpStream;
 
 use super::raw::{Client, batch, event, request};
@@ -145,32 +146,51 @@ async fn a_delivery_that_is_dropped_is_sent_back() {
 }
 
 #[tokio::test]
-async fn taking_is_cancel_safe_and_bounded() {
-    use futures_util::FutureExt;
-    use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS};
-    let options = json!({"maxBody": "16Mi", "maxBatch": 5000, "queue": {"events": 5000, "bytes": "64Mi"}});
+async fn taking_is_cancel_safe_and_bounded_by_count() {
+    let options = json!({"maxBatch": 5000, "queue": {"events": 5000}});
     let mut rig = open_one(options).await;
     let mut client = Client::connect(rig.address).await;
-    let pad = "x".repeat(3000);
-    let one = |n: usize| json!({"specversion":"1.0","id":n.to_string(),"type":"t","source":"/s","data":pad});
-    let body = serde_json::Value::Array((0..2500).map(one).collect()).to_string();
-    client.send(request("POST /", &[("content-type", "application/cloudevents-batch+json")], body)).await;
+    let names: Vec<String> = (0..2500).map(|n| n.to_string()).collect();
+    let events: Vec<(&str, &str, &str)> = names.iter().map(|name| (name.as_str(), "t", "k")).collect();
+    client.send(batch(&events)).await;
     let (mut got, mut deliveries) = (Vec::new(), 0);
     while got.len() < 2500 {
+        // Polled once and dropped.
         let Some(delivery) = rig.lanes[0].next().now_or_never() else {
             tokio::task::yield_now().await;
             continue;
         };
         let delivery = delivery.unwrap().unwrap();
-        let bytes: usize = delivery.events.iter().map(tidegate_event::Event::size).sum();
-        assert!(delivery.events.len() <= LANE_BATCH_EVENTS && bytes <= LANE_BATCH_BYTES);
+        assert!(delivery.events.len() <= LANE_BATCH_EVENTS);
         deliveries += 1;
-        got.extend(delivery.events.iter().map(|event| event.id().parse::<usize>().unwrap()));
+        got.extend(delivery.events.iter().map(|event| event.id().to_owned()));
         delivery.settlement.settle(Settled::Ack).await.unwrap();
     }
-    assert_eq!(got, (0..2500).collect::<Vec<_>>());
-    assert!(deliveries > 1);
+    assert_eq!(got, names);
+    assert_eq!(deliveries, 3);
     assert_eq!(client.answer().await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn what_is_taken_at_once_is_bounded_by_bytes() {
+    let mut rig = open_one(json!({"maxBody": "3Mi", "queue": {"bytes": "64Mi"}})).await;
+    let headers = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-type", "t"), ("ce-source", "/s")];
+    let large = request("POST /", &headers, vec![b'x'; 3 << 20]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(rig.address).await;
+        client.send(&large).await;
+        assert!(client.is_silent().await);
+        clients.push(client);
+    }
+    for _ in 0..3 {
+        let delivery = next(&mut rig.lanes[0]).await;
+        assert_eq!(delivery.events.len(), 1, "two would be more than {LANE_BATCH_BYTES} bytes");
+        delivery.settlement.settle(Settled::Ack).await.unwrap();
+    }
+    for mut client in clients {
+        assert_eq!(client.answer().await.unwrap().status, 204);
+    }
 }
 
 #[tokio::test]

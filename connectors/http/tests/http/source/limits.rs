@@ -77,12 +77,11 @@ async fn what_is_not_settled_in_time_is_told_so_and_goes_on() {
 async fn a_gzip_bomb_is_not_unfolded() {
     let host = host(json!({"maxBody": "64Ki"})).await;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    for _ in 0..64 {
+    for _ in 0..8 {
         encoder.write_all(&[0; 1 << 20]).unwrap();
     }
     let bomb = encoder.finish().unwrap();
-    assert!(bomb.len() > 60_000, "several members follow to the same end: {}", bomb.len());
-    let bomb = &bomb[..60_000];
+    assert!(bomb.len() < 64 << 10, "as received it is within the limit");
     let headers = [
         ("ce-specversion", "1.0"),
         ("ce-id", "1"),
