@@ -13,7 +13,7 @@ use std::path::Path;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tidegate_connector::{ConfigError, SecretConfig};
 
 use self::jwt::{JwtCheck, JwtConfig, Refused};
@@ -33,9 +33,13 @@ const CREDENTIALS_MAX: usize = 256;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct AuthConfig {
+    #[serde(default, deserialize_with = "given")]
     bearer: Option<BearerConfig>,
+    #[serde(default, deserialize_with = "given")]
     basic: Option<BasicConfig>,
+    #[serde(default, deserialize_with = "given")]
     jwt: Option<JwtConfig>,
+    #[serde(default, deserialize_with = "given")]
     certificate: Option<CertificateConfig>,
 }
 
@@ -285,6 +289,11 @@ fn check_principal(pointer: &str, principal: &str, errors: &mut Vec<ConfigError>
 /// Whether a name can be a principal, wherever it comes from: it goes into logs, attributes and headers.
 pub(crate) fn is_principal(name: &str) -> bool {
     !name.is_empty() && !name.contains(char::is_control)
+}
+
+/// For what guards something: a key that is written and left empty (`clientCa:`) is a mistake, not a wish to go without.
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Errors of a part, as errors of the whole.

@@ -17,7 +17,7 @@ use rustls::{RootCertStore, ServerConfig};
 use serde::{Deserialize, Deserializer, de};
 use tidegate_connector::{ConfigError, Secret, SecretConfig};
 
-use crate::identity::Peer;
+use crate::identity::{Peer, given};
 
 /// `tls:` of a source. Files are PEM, at most 64 KiB each, looked at once a second.
 ///
@@ -32,7 +32,9 @@ use crate::identity::Peer;
 pub(crate) struct TlsConfig {
     certificate: PathBuf,
     key: KeyConfig,
+    #[serde(default, deserialize_with = "given")]
     client_ca: Option<PathBuf>,
+    #[serde(default, deserialize_with = "given")]
     client_auth: Option<ClientAuth>,
 }
 

@@ -14,7 +14,7 @@ use tidegate_connector::ConfigError;
 
 use super::jwks::{Jwks, JwksConfig, KeySet, Lookup};
 use super::verified::{self, Entry, Verified};
-use super::{below, is_principal};
+use super::{below, given, is_principal};
 use crate::sink::Time;
 
 /// Bytes of a token at most; servers of this size of header are rare.
@@ -45,7 +45,9 @@ pub(crate) struct JwtConfig {
     jwks: JwksConfig,
     issuer: String,
     audience: OneOrMany,
+    #[serde(default, deserialize_with = "given")]
     principal: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     algorithms: Option<Vec<AlgorithmName>>,
     leeway: Option<Time>,
 }

@@ -293,6 +293,8 @@ fn what_a_document_may_not_say() {
     for (config, pointer) in [
         (json!({}), ""),
         (json!({"oauth": {}}), "/oauth"),
+        (json!({"certificate": {}, "jwt": null}), "/jwt"),
+        (json!({"certificate": null}), "/certificate"),
         (json!({"certificate": {"ca": "x"}}), "/certificate/ca"),
         (json!({"bearer": {"tokens": []}}), "/bearer/tokens"),
         (json!({"bearer": {"tokens": vec![token.clone(); 257]}}), "/bearer/tokens"),

@@ -361,6 +361,7 @@ fn a_key_is_a_path_or_a_secret() {
         (json!({"certificate": "c", "key": 1}), "/key"),
         (json!({"certificate": "", "key": "k"}), "/certificate"),
         (json!({"key": "k"}), ""),
+        (json!({"certificate": "c", "key": "k", "clientCa": null}), "/clientCa"),
         (json!({"certificate": "c", "key": "k", "clientCa": ""}), "/clientCa"),
         (json!({"certificate": "c", "key": "k", "clientAuth": "required"}), "/clientAuth"),
         (json!({"certificate": "c", "key": "k", "clientCa": "a", "clientAuth": "none"}), "/clientAuth"),
