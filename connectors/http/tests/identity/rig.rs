@@ -25,7 +25,7 @@ pub(crate) fn auth() -> Value {
 
 /// A listener, and a host that acknowledges everything.
 pub(crate) struct Rig {
-    pub(crate) dir: TempDir,
+    _dir: TempDir,
     pub(crate) address: String,
     events: Arc<Mutex<Vec<Event>>>,
     _lanes: JoinSet<()>,
@@ -56,7 +56,7 @@ impl Rig {
                 delivery.settlement.settle(Settled::Ack).await.unwrap();
             }
         });
-        Rig { dir, address, events, _lanes: lanes }
+        Rig { _dir: dir, address, events, _lanes: lanes }
     }
 
     /// The principals of what was delivered since the last time.
