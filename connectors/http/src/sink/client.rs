@@ -186,7 +186,7 @@ impl Client {
             Protocol::Http1 => {
                 let shaken = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(io).await;
                 let (sender, connection) = shaken.map_err(|error| explain(&error))?;
-                Ok(Connection::Http1(Box::new(Http1 { sender, connection, ended: false, since: Instant::now() })))
+                Ok(Connection::Http1(Box::new(Http1 { sender, connection: Some(connection), since: Instant::now() })))
             }
             Protocol::Http2 => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -285,8 +285,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// A connection that is driven by whoever waits for its answer.
 struct Http1 {
     sender: http1::SendRequest<Body>,
-    connection: http1::Connection<Io, Body>,
-    ended: bool,
+    /// Gone when it has ended: only that lets go of a request it has not taken yet.
+    connection: Option<http1::Connection<Io, Body>>,
     since: Instant,
 }
 
@@ -298,11 +298,8 @@ impl Http1 {
             if let Poll::Ready(value) = work.as_mut().poll(cx) {
                 return Poll::Ready(value);
             }
-            if self.ended {
-                return Poll::Pending;
-            }
             // Whatever it ends with, `work` is told.
-            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+            self.advance(cx);
             work.as_mut().poll(cx)
         })
         .await
@@ -310,8 +307,14 @@ impl Http1 {
 
     /// Whether it is open and through with its last exchange.
     fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
-        !self.ended && self.sender.is_ready()
+        self.advance(cx);
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if self.connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            self.connection = None;
+        }
     }
 }
 
