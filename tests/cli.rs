@@ -1,6 +1,8 @@
 //! The command line, as a person or a script uses it: what it says, and how it ends.
 
+mod admin;
 mod demo;
+mod deploy;
 mod help;
 mod modules;
 mod run;

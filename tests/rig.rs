@@ -8,6 +8,7 @@ pub mod events;
 pub mod guests;
 pub mod host;
 pub mod random;
+pub mod request;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

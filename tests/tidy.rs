@@ -69,6 +69,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tidegate-connector",
             "tidegate-connector-memory",
             "tidegate-connector-file",
+            "tidegate-connector-http",
         ],
     ),
     // Guests share only `wit/` with the host.

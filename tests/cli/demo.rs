@@ -16,9 +16,14 @@ fn the_demo_accounts_for_every_order() {
     {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
+    let line = said.lines().find(|line| line.contains("were posted, 0 of them yours")).expect("those over HTTP");
+    let mut numbers = line.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<usize>().ok());
+    let (posted, dropped) = (numbers.next().expect("posted"), numbers.nth(1).expect("dropped"));
+    assert_eq!(posted, 100, "{said}");
     let out = |name: &str| fs::read_to_string(dir.path().join("here").join(name)).expect("an output");
     assert_eq!(fs::read_to_string(dir.path().join("here/orders.jsonl")).expect("orders").lines().count(), 2000);
     assert!(out("eu.jsonl").lines().all(|line| line.contains(r#""region":"eu""#)));
+    assert_eq!(out("web.jsonl").lines().count(), posted - dropped, "{said}");
     assert!(out("us.jsonl").lines().all(|line| line.contains(r#""card":"***""#)));
 }
 

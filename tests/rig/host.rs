@@ -90,6 +90,17 @@ impl Host {
         });
     }
 
+    /// The address of its admin port, as it logged it: `--admin 127.0.0.1:0` lets the kernel choose.
+    pub fn admin(&mut self) -> String {
+        let log = self.log.clone();
+        self.until("the admin port is open", || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let line = text.lines().rfind(|line| line.contains("admin port is open"))?;
+            let (_, rest) = line.split_once("address=")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        })
+    }
+
     /// Waits until it has ended by itself.
     pub fn ended(mut self) -> ExitStatus {
         let start = Instant::now();

@@ -13,9 +13,10 @@ use tidegate_pipeline::{LaneStatus, Live, Pipeline, Plan, SourceState, Tally, Wi
 use tidegate_policy::{Report, spec};
 
 use crate::{
-    DocumentSet, Generation, Verified, documents,
+    DocumentSet, Generation, Picture, SourceStatus, Status, Verified, documents,
     generation::HISTORY_MAX,
     sinks::Sinks,
+    status::{Counts, Phase},
     verify::{Guests, Verifier},
 };
 
@@ -44,6 +45,13 @@ pub struct Control {
     sources: BTreeMap<Arc<str>, OpenSource>,
     history: VecDeque<Arc<Generation>>,
     generations: u64,
+    status: Status,
+    phase: Phase,
+    refusals: u64,
+    refused: bool,
+    counts: Counts,
+    /// Sources that are wanted and could not be opened; why.
+    unopened: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// What a source was opened for: another configuration is another source.
@@ -67,7 +75,45 @@ impl Control {
             sources: BTreeMap::new(),
             history: VecDeque::new(),
             generations: 0,
+            status: Status::default(),
+            phase: Phase::Starting,
+            refusals: 0,
+            refused: false,
+            counts: Counts::default(),
+            unopened: BTreeMap::new(),
         }
+    }
+
+    /// Shows what runs through a handle that somebody looks through already.
+    #[must_use]
+    pub fn showing(self, status: Status) -> Control {
+        Control { status, ..self }
+    }
+
+    /// The handle to look through, from any thread.
+    pub fn observe(&self) -> Status {
+        self.status.clone()
+    }
+
+    /// Shows what runs now. To be called whenever [`Status::asked`] says so.
+    pub fn show(&self) {
+        let opened = self.pipeline.source_states().into_iter();
+        let opened = opened.map(|(source, state)| SourceStatus { source, state });
+        let unopened = self.unopened.iter().map(|(source, why)| {
+            let state = SourceState::Failed(why.clone());
+            SourceStatus { source: source.clone(), state }
+        });
+        self.status.show(Picture {
+            phase: self.phase,
+            generation: self.current().cloned(),
+            swaps: self.generations,
+            refusals: self.refusals,
+            refused: self.refused,
+            sources: opened.chain(unopened).collect(),
+            lanes: self.pipeline.status(),
+            sinks: self.sinks.status(),
+            counts: self.counts.clone(),
+        });
     }
 
     /// Parses, checks, resolves, compiles and verifies. Reports every mistake; touches nothing that runs.
@@ -104,15 +150,43 @@ impl Control {
             self.history.pop_front();
         }
         self.history.push_back(generation.clone());
+        self.counts.push(generation.tally.clone());
+        self.phase = Phase::Serving;
+        self.refused = false;
+        self.show();
         generation
     }
 
     /// [`verify`](Self::verify), then [`swap`](Self::swap). A set that is live already is not swapped again.
     pub async fn apply(&mut self, set: &DocumentSet) -> Result<Arc<Generation>, Report> {
-        let candidate = self.verify(set).await?;
-        match self.current() {
-            Some(current) if current.id == *candidate.generation() => Ok(current.clone()),
+        let candidate = match self.verify_in_sight(set).await {
+            Ok(candidate) => candidate,
+            Err(report) => {
+                self.refusals += 1;
+                self.refused = true;
+                self.show();
+                return Err(report);
+            }
+        };
+        match self.history.back() {
+            Some(current) if current.id == *candidate.generation() => {
+                self.refused = false;
+                let current = current.clone();
+                self.show();
+                Ok(current)
+            }
             Some(_) | None => Ok(self.swap(candidate).await),
+        }
+    }
+
+    /// Compiling may take seconds: whoever looks meanwhile is answered.
+    async fn verify_in_sight(&self, set: &DocumentSet) -> Result<Verified, Report> {
+        let mut verified = std::pin::pin!(self.verify(set));
+        loop {
+            tokio::select! {
+                verified = &mut verified => return verified,
+                () = self.status.asked() => self.show(),
+            }
         }
     }
 
@@ -148,8 +222,11 @@ impl Control {
 
     /// Settles what is in flight, stores positions, closes sources and sinks. Bound it: a full sink is waited for.
     pub async fn drain(&mut self) {
+        self.phase = Phase::Draining;
+        self.show();
         self.pipeline.drain().await;
         self.sources.clear();
+        self.unopened.clear();
         let nothing = Plan { generation: "".into(), sources: Default::default(), tally: Arc::new(Tally::default()) };
         drop(self.pipeline.live().swap(nothing));
         std::mem::take(&mut self.sinks).close().await;
@@ -176,6 +253,8 @@ impl Control {
                 tracing::warn!(source = %id, "closed before everything in flight was settled: it will be delivered again");
             }
         }
+        // They are tried again.
+        self.unopened.clear();
         for (id, (source, open)) in wanted {
             if !self.sources.contains_key(&id) && self.open(&id, source, &open) {
                 self.sources.insert(id, open);
@@ -193,9 +272,11 @@ impl Control {
                 true
             }
             Err(errors) => {
-                for error in errors {
+                for error in &errors {
                     tracing::error!(source = %id, "cannot be opened: {error}");
                 }
+                let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                self.unopened.insert(id.clone(), format!("cannot be opened: {text}").into());
                 false
             }
         }

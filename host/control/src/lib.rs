@@ -15,9 +15,11 @@ mod generation;
 mod modules;
 mod plan;
 mod sinks;
+pub mod status;
 mod verify;
 
 pub use control::{Control, ControlOptions};
 pub use documents::{DocumentSet, Watch};
 pub use generation::Generation;
+pub use status::{Picture, SinkStatus, SourceStatus, Status};
 pub use verify::Verified;

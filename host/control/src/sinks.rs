@@ -13,6 +13,8 @@ use tidegate_event::Event;
 use tidegate_policy::spec;
 use tokio::sync::watch;
 
+use crate::SinkStatus;
+
 /// Sinks by `namespace/name`, with what they were opened for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sinks {
@@ -37,6 +39,15 @@ impl Sinks {
     /// What each is failing with at the moment.
     pub(crate) fn trouble(&self) -> Vec<(Arc<str>, String)> {
         self.open.iter().filter_map(|(id, open)| Some((id.clone(), open.sink.trouble()?))).collect()
+    }
+
+    /// Every sink, as an operator sees it.
+    pub(crate) fn status(&self) -> Vec<SinkStatus> {
+        let status = |(id, open): (&Arc<str>, &Open)| {
+            let (pending, trouble) = (open.sink.pending_events(), open.sink.trouble());
+            SinkStatus { sink: id.clone(), pending, trouble }
+        };
+        self.open.iter().map(status).collect()
     }
 
     /// Waits until everything that was accepted is durable and the writers are closed.

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Watch};
+use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Status, Watch};
 use tidegate_engine::{Compiler, Engine, EngineOptions};
 use tidegate_pipeline::WindowOptions;
 use tidegate_policy::Report;
@@ -22,9 +22,6 @@ use crate::{
     connectors,
     problem::{OrProblem as _, problem},
 };
-
-/// Instances alive at once, at most: one for each policy and lane. A pool reserves address space for them, not memory.
-const INSTANCES: u32 = 1000;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -37,6 +34,26 @@ pub struct HostOptions {
     pub state_dir: PathBuf,
     /// How long what is in flight may take to settle.
     pub grace: Duration,
+    /// What may be in flight, and alive, at once.
+    pub room: Room,
+    /// Through which whoever likes sees what runs, from before the documents are live.
+    pub status: Status,
+}
+
+/// Bounds of what a host takes on at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// What a lane may have in flight.
+    pub window: WindowOptions,
+    /// Instances alive at once, at most: one for each policy and lane. A pool reserves address space for them, not memory.
+    pub instances: u32,
+}
+
+impl Default for Room {
+    /// Neither a gateway's nor a sidecar's.
+    fn default() -> Room {
+        Room { window: WindowOptions::default(), instances: 1_000 }
+    }
 }
 
 /// A running host. Dropping it stops it where it is: what is in flight will be delivered again.
@@ -94,9 +111,10 @@ impl Host {
     pub async fn start(options: HostOptions) -> Result<Host, StartError> {
         let failed = StartError::Failed;
         let lock = lock_state(&options.state_dir).map_err(failed)?;
-        let engine = engine(Some(options.state_dir.join("modules"))).map_err(failed)?;
+        let engine = engine(Some(options.state_dir.join("modules")), options.room).map_err(failed)?;
         let set = read(&options.paths).map_err(failed)?;
-        let mut control = Control::new(engine, connectors::registry(), control_options(&options));
+        let control = Control::new(engine, connectors::registry(), control_options(&options));
+        let mut control = control.showing(options.status);
         control.apply(&set).await.map_err(StartError::Refused)?;
         let watch = Watch::new(options.paths, Some(&set));
         Ok(Host { control, watch, grace: options.grace, _lock: lock })
@@ -105,17 +123,23 @@ impl Host {
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
     /// [`Happened::Ended`] is told only where `ending` asks for it: a host without sources at work waits for documents.
     pub async fn next(&mut self, ending: Ending, until: impl Future<Output = ()>) -> Happened {
-        let ended = async {
-            match ending {
-                Ending::Told => self.control.ended().await,
-                Ending::Ignored => std::future::pending().await,
+        let status = self.control.observe();
+        let mut until = std::pin::pin!(until);
+        let set = loop {
+            let ended = async {
+                match ending {
+                    Ending::Told => self.control.ended().await,
+                    Ending::Ignored => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut until => return Happened::Until,
+                () = ended => return Happened::Ended,
+                () = status.asked() => {}
+                set = self.watch.changed() => break set,
             }
-        };
-        let set = tokio::select! {
-            biased;
-            () = until => return Happened::Until,
-            () = ended => return Happened::Ended,
-            set = self.watch.changed() => set,
+            self.control.show();
         };
         match self.control.apply(&set).await {
             Ok(generation) => Happened::Swapped(generation),
@@ -145,16 +169,18 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         // Nothing is opened, so nothing is kept.
         state_dir: PathBuf::from(".tidegate"),
         grace: Duration::ZERO,
+        room: Room::default(),
+        status: Status::default(),
     };
     let set = read(paths)?;
-    Ok((Control::new(engine(None)?, connectors::registry(), control_options(&options)), set))
+    Ok((Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options)), set))
 }
 
 /// The engine of this program: compiles in a child of itself.
-pub(crate) fn engine(cache_dir: Option<PathBuf>) -> anyhow::Result<Engine> {
+pub(crate) fn engine(cache_dir: Option<PathBuf>, room: Room) -> anyhow::Result<Engine> {
     let program =
         std::env::current_exe().or_problem("this program does not find itself", "it compiles modules in a child")?;
-    let options = EngineOptions { cache_dir, compiler: Compiler::Child(program), instances: INSTANCES };
+    let options = EngineOptions { cache_dir, compiler: Compiler::Child(program), instances: room.instances };
     Engine::new(options).or_problem("WebAssembly cannot run here", "look at the limits on address space (`ulimit -v`)")
 }
 
@@ -162,7 +188,7 @@ fn control_options(options: &HostOptions) -> ControlOptions {
     ControlOptions {
         state_dir: options.state_dir.clone(),
         development: options.development,
-        window: WindowOptions::default(),
+        window: options.room.window,
         grace: options.grace,
     }
 }

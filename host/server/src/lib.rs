@@ -4,6 +4,7 @@
 //! below; here they are put together, and what they say is put into words for a person. [`commands`] holds one file per
 //! command.
 
+mod admin;
 pub mod build;
 pub mod cli;
 pub mod commands;
@@ -12,6 +13,7 @@ mod demo;
 pub mod host;
 mod human;
 mod logging;
+mod preset;
 mod problem;
 mod runtime;
 mod signals;

@@ -2,9 +2,13 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
 };
+
+use tidegate_control::Status;
+use tidegate_pipeline::RouteTally;
 
 use crate::{
     cli,
@@ -15,9 +19,10 @@ use crate::{
         orders::{EU, US},
         producer::Producer,
         sample,
+        web::{self, Poster},
         workshop::{Examples, Module},
     },
-    host::{Drained, Ending, Happened, Host, HostOptions, StartError},
+    host::{Drained, Ending, Happened, Host, HostOptions, Room, StartError},
     human,
     problem::{OrProblem as _, because, problem},
     runtime::{self, runtime},
@@ -41,7 +46,11 @@ pub struct Args {
 
 /// The policy that is swapped, `namespace/name`.
 const FILTER: &str = "shop/order-guard";
+/// The route of the file, and the one of what comes over HTTP.
+const ROUTE: &str = "shop/orders";
+const WEB_ROUTE: &str = "shop/web";
 const ORDERS: &str = "orders.jsonl";
+const WEB: &str = "web.jsonl";
 const SINKS: [(&str, &str); 2] = [(EU, "eu.jsonl"), (US, "us.jsonl")];
 /// How often the demo looks at the host.
 const LOOK: Duration = Duration::from_millis(50);
@@ -54,7 +63,8 @@ const STALLED: Duration = Duration::from_secs(60);
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<cli::Ending> {
     writeln!(
         out,
-        "Orders in a growing file go through a filter, a transform and a matcher, and come out in two files.\n"
+        "Orders in a growing file go through a filter, a transform and a matcher, and come out in two files; orders over HTTP \
+         go the same way into a third.\n"
     )?;
     let examples = Examples::find()?;
     let mut folder = Folder::open(args.dir.as_deref())?;
@@ -64,7 +74,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<cli::Ending> {
     let modules = Modules::build(&examples, &folder, out)?;
     let runtime = runtime(runtime::THREADS)?;
     let clean = runtime.block_on(async {
-        let mut demo = Demo { folder: &folder, modules: &modules, count: args.events, stop: Stop::listen()?, out };
+        let web = web::free_address().or_problem("there is no free port on loopback", "")?;
+        let mut demo = Demo { folder: &folder, modules: &modules, web, count: args.events, stop: Stop::listen()?, out };
         demo.play().await
     })?;
     next_steps(&examples, &folder, out)?;
@@ -99,14 +110,16 @@ impl Modules {
         Ok(modules)
     }
 
-    fn documents(&self, guard: &Module) -> String {
-        documents(&[("order-guard", guard), ("redact-fields", &self.redact), ("route-by-region", &self.route)])
+    fn documents(&self, web: SocketAddr, guard: &Module) -> String {
+        documents(web, &[("order-guard", guard), ("redact-fields", &self.redact), ("route-by-region", &self.route)])
     }
 }
 
 struct Demo<'a> {
     folder: &'a Folder,
     modules: &'a Modules,
+    /// Where orders are posted to.
+    web: SocketAddr,
     count: u64,
     stop: Stop,
     out: &'a mut dyn Write,
@@ -115,7 +128,7 @@ struct Demo<'a> {
 impl Demo<'_> {
     /// Whether every order ended where it must.
     async fn play(&mut self) -> anyhow::Result<bool> {
-        let first = self.modules.documents(&self.modules.guard);
+        let first = self.modules.documents(self.web, &self.modules.guard);
         self.folder.write_documents(&first).or_problem("the documents cannot be written", "")?;
         writeln!(self.out, "2. Start a host on these documents ({DOCUMENTS}):\n")?;
         for line in sample::policy(&first, "order-guard") {
@@ -124,19 +137,38 @@ impl Demo<'_> {
         let mut host = self.start().await?;
         self.tell_live(&host, "is live")?;
         writeln!(self.out, "\n3. Write {} orders into {ORDERS}, and let them flow", human::count(self.count))?;
+        writeln!(
+            self.out,
+            "   {} more are posted to http://{}/ meanwhile. Post yours, from another terminal:\n",
+            web::COUNT,
+            self.web
+        )?;
+        for line in web::curl(self.web) {
+            writeln!(self.out, "   │ {line}")?;
+        }
+        writeln!(self.out)?;
         self.flow(&mut host).await?;
         writeln!(self.out, "\n5. Stop the host")?;
-        let entries: Vec<Entry> = {
-            let drained = host.drain().await;
-            if drained == Drained::CutShort {
-                writeln!(self.out, "   it did not settle everything in time")?;
-            }
-            host.control().history().iter().map(|generation| Entry::of(generation, FILTER)).collect()
-        };
+        if host.drain().await == Drained::CutShort {
+            writeln!(self.out, "   it did not settle everything in time")?;
+        }
+        let history = host.control().history();
+        let entries: Vec<Entry> = history.iter().map(|generation| Entry::of(generation, FILTER, ROUTE)).collect();
+        let mut posted = RouteTally::default();
+        for generation in history {
+            posted.merge(&Entry::of(generation, FILTER, WEB_ROUTE).tally);
+        }
         drop(host);
         writeln!(self.out, "   What it counted:\n")?;
         account::write(&entries, &SINKS.map(|(sink, _)| sink), self.out)?;
-        self.check(&entries)
+        let clean = self.check(&entries)?;
+        let clean = self.check_web(&posted)? && clean;
+        if clean {
+            writeln!(self.out, "\nNothing lost, doubled or reordered.")?;
+        } else {
+            writeln!(self.out, "\nThis is not how it must be: please report it, with all of the above.")?;
+        }
+        Ok(clean)
     }
 
     async fn start(&mut self) -> anyhow::Result<Host> {
@@ -145,6 +177,8 @@ impl Demo<'_> {
             development: false,
             state_dir: self.folder.file(".tidegate"),
             grace: Duration::from_secs(30),
+            room: Room::default(),
+            status: Status::default(),
         };
         Host::start(options).await.map_err(|error| match error {
             StartError::Failed(error) => error,
@@ -156,6 +190,7 @@ impl Demo<'_> {
     async fn flow(&mut self, host: &mut Host) -> anyhow::Result<()> {
         let failed = "the orders cannot be written";
         let mut producer = Producer::start(self.folder.file(ORDERS), self.count).or_problem(failed, "")?;
+        let poster = Poster::start(self.web);
         let (mut told, mut edited, mut progress) = (Instant::now(), None, (0, Instant::now()));
         let mut shown = false;
         loop {
@@ -185,16 +220,16 @@ impl Demo<'_> {
             if self.stop.is_asked() {
                 return Err(problem("the demo was stopped", ""));
             }
-            let settled = settled(host);
-            if settled > progress.0 {
-                progress = (settled, Instant::now());
+            let (settled, posted) = (settled(host), poster.answered());
+            if settled + posted > progress.0 {
+                progress = (settled + posted, Instant::now());
             }
             if !shown {
                 shown = self.show_sample()?;
             }
             if told.elapsed() >= TELL {
                 let (written, settled) = (human::count(producer.written()), human::count(settled));
-                writeln!(self.out, "   {written:>9} written {settled:>9} settled")?;
+                writeln!(self.out, "   {written:>9} written {settled:>9} settled {posted:>5} posted")?;
                 self.out.flush()?;
                 told = Instant::now();
             }
@@ -202,9 +237,12 @@ impl Demo<'_> {
                 self.edit()?;
                 edited = Some(Instant::now());
             }
-            if settled >= self.count {
+            if settled >= self.count && posted >= web::COUNT {
                 let count = human::count(settled);
-                writeln!(self.out, "   {count:>9} written {count:>9} settled: that was the last one")?;
+                writeln!(
+                    self.out,
+                    "   {count:>9} written {count:>9} settled {posted:>5} posted: that was the last one"
+                )?;
                 return Ok(());
             }
             if progress.1.elapsed() > STALLED {
@@ -220,7 +258,7 @@ impl Demo<'_> {
     fn edit(&mut self) -> anyhow::Result<()> {
         let (old, new) = (&self.modules.guard, &self.modules.newer_guard);
         writeln!(self.out, "\n4. Meanwhile swap the filter for a newer build, by editing {DOCUMENTS}:\n")?;
-        let (before, after) = (self.modules.documents(old), self.modules.documents(new));
+        let (before, after) = (self.modules.documents(self.web, old), self.modules.documents(self.web, new));
         for line in sample::changes(&before, &after) {
             writeln!(self.out, "   │ {line}")?;
         }
@@ -269,17 +307,31 @@ impl Demo<'_> {
         let clean = audit.is_clean() && swapped;
         if clean {
             writeln!(self.out, "   every one decided by one generation, redacted, and where its region belongs")?;
-            writeln!(self.out, "\nNothing lost, doubled or reordered.")?;
-        } else {
-            writeln!(self.out, "\nThis is not how it must be: please report it, with all of the above.")?;
         }
         Ok(clean)
+    }
+
+    /// What came over HTTP.
+    fn check_web(&mut self, posted: &RouteTally) -> anyhow::Result<bool> {
+        let account = web::account(posted, &self.folder.file(WEB)).or_problem("the outputs cannot be read", "")?;
+        writeln!(self.out, "\n7. Read {WEB} back and look for every order that was answered over HTTP")?;
+        let (received, dropped, delivered) = (account.received, account.dropped, account.delivered);
+        let yours =
+            if account.yours == 1 { "1 of them yours".to_owned() } else { format!("{} of them yours", account.yours) };
+        writeln!(
+            self.out,
+            "   {received} were posted, {yours}: {dropped} dropped, {delivered} came out, redacted, none twice"
+        )?;
+        for finding in &account.findings {
+            writeln!(self.out, "   ✗ {finding}")?;
+        }
+        Ok(account.findings.is_empty())
     }
 }
 
 fn settled(host: &Host) -> u64 {
     let generations = host.control().history().iter();
-    generations.flat_map(|generation| generation.tally.snapshot().into_values()).map(|tally| tally.received).sum()
+    generations.filter_map(|generation| Some(generation.tally.snapshot().get(ROUTE)?.received)).sum()
 }
 
 fn next_steps(examples: &Examples, folder: &Folder, out: &mut dyn Write) -> io::Result<()> {
@@ -295,5 +347,6 @@ fn next_steps(examples: &Examples, folder: &Folder, out: &mut dyn Write) -> io::
     writeln!(out, "  see what a module is        tidegate inspect FILE.wasm")?;
     writeln!(out, "  read and change a filter    {}", filter.display())?;
     writeln!(out, "  write one, see it live      README.md, \"Write a filter\"")?;
+    writeln!(out, "  put it before a service     README.md, \"In front of a service, or beside it\"")?;
     Ok(())
 }

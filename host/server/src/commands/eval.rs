@@ -24,7 +24,8 @@ use crate::{
         Output,
         module_file::{interface, load, parse_capability, parse_config, spec, verify_hint},
     },
-    host, human,
+    host::{self, Room},
+    human,
     problem::{OrProblem as _, because, problem},
     runtime::{self, runtime},
 };
@@ -63,7 +64,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
 }
 
 async fn evaluate(args: &Args, events: Vec<Event>, out: &mut dyn Write) -> anyhow::Result<Ending> {
-    let engine = host::engine(None)?;
+    let engine = host::engine(None, Room::default())?;
     let module = load(&engine, &args.file).await?;
     let rights = Rights {
         attributes: args.may_write.iter().filter(|name| *name != "data").cloned().collect(),

@@ -12,7 +12,8 @@ use crate::{
         Output,
         module_file::{interface, load, parse_config, spec, verify_hint},
     },
-    host, human,
+    host::{self, Room},
+    human,
     problem::because,
     runtime::{self, runtime},
 };
@@ -43,7 +44,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
 }
 
 async fn look(args: &Args) -> anyhow::Result<(Module, Info, Result<Needs, VerifyError>)> {
-    let engine = host::engine(None)?;
+    let engine = host::engine(None, Room::default())?;
     let module = load(&engine, &args.file).await?;
     let info = Guest::describe(&engine, &module).await.map_err(|error| {
         let hint = verify_hint(&error);

@@ -1,15 +1,17 @@
 //! `tidegate run`: a host in the foreground.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use tidegate_control::Generation;
+use tidegate_control::{Generation, Status};
 use tidegate_policy::Report;
 
 use crate::{
+    admin::Admin,
     cli,
     host::{Drained, Ending, Happened, Host, HostOptions, StartError},
     human,
-    runtime::{self, runtime},
+    preset::{Preset, PresetArgs},
+    runtime::runtime,
     signals::Stop,
 };
 
@@ -34,23 +36,27 @@ pub struct Args {
     /// End when every source has ended by itself (files without `follow`)
     #[arg(long)]
     once: bool,
-    /// Worker threads
-    #[arg(long, value_name = "N", default_value_t = runtime::THREADS)]
-    threads: NonZeroUsize,
+    #[command(flatten)]
+    preset: PresetArgs,
 }
 
 /// Runs until a signal, or with `--once` until the sources have ended.
 pub fn run(args: Args) -> anyhow::Result<cli::Ending> {
-    runtime(args.threads)?.block_on(serve(args))
+    runtime(args.preset.threads())?.block_on(serve(args))
 }
 
 async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     let mut stop = Stop::listen()?;
+    let (preset, status) = (args.preset.preset(), Status::default());
+    // Open before there is anything to be ready, and until everything is settled.
+    let _admin = args.preset.admin().map(|address| Admin::open(address, status.clone())).transpose()?;
     let options = HostOptions {
         paths: args.paths,
         development: args.dev,
         state_dir: args.state_dir.unwrap_or_else(default_state_dir),
         grace: args.grace,
+        room: preset.room(),
+        status,
     };
     let mut host = match Host::start(options).await {
         Ok(host) => host,
@@ -62,13 +68,13 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     };
     let mut live = host.control().current().cloned();
     if let Some(generation) = &live {
-        announce("host is ready", generation, None);
+        announce("host is ready", preset, generation, None);
     }
     let ending = if args.once { Ending::Told } else { Ending::Ignored };
     loop {
         match host.next(ending, stop.asked()).await {
             Happened::Swapped(generation) => {
-                announce("generation is live", &generation, live.as_deref());
+                announce("generation is live", preset, &generation, live.as_deref());
                 live = Some(generation);
             }
             Happened::Refused(report) => {
@@ -96,9 +102,10 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
 }
 
 /// Says what is live now, and which policies that changed.
-fn announce(what: &str, generation: &Generation, before: Option<&Generation>) {
+fn announce(what: &str, preset: Preset, generation: &Generation, before: Option<&Generation>) {
     let (routes, policies) = (generation.routes.len(), generation.policies.len());
-    tracing::info!(generation = %generation.id, number = generation.number, routes, policies, "{what}");
+    let preset = preset.name();
+    tracing::info!(generation = %generation.id, number = generation.number, routes, policies, preset, "{what}");
     for now in generation.policies.iter().filter(|now| before.is_none_or(|before| !before.policies.contains(now))) {
         let (version, digest) = (&now.version, human::digest(&now.digest));
         tracing::info!(policy = %now.policy, module = %now.module, %version, %digest, "policy is applied");

@@ -26,12 +26,9 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `filter` is the policy (`namespace/name`) whose version tells the generations apart.
-    pub(crate) fn of(generation: &Generation, filter: &str) -> Entry {
+    pub(crate) fn of(generation: &Generation, filter: &str, route: &str) -> Entry {
         let version = generation.policies.iter().find(|policy| *policy.policy == *filter);
-        let mut tally = RouteTally::default();
-        for route in generation.tally.snapshot().values() {
-            tally.merge(route);
-        }
+        let tally = generation.tally.snapshot().remove(route).unwrap_or_default();
         Entry {
             number: generation.number,
             id: generation.id.clone(),
@@ -50,8 +47,9 @@ impl Entry {
 
     /// Everything that should not happen in a demo.
     pub(crate) fn mishaps(&self) -> u64 {
-        let RouteTally { malformed, dropped_by_failure, bypassed, dead_lettered, .. } = &self.tally;
-        [dropped_by_failure, bypassed, dead_lettered].iter().flat_map(|causes| causes.values()).sum::<u64>() + malformed
+        let RouteTally { malformed, dropped_by_failure, bypassed, rejected, dead_lettered, .. } = &self.tally;
+        [dropped_by_failure, bypassed, rejected, dead_lettered].iter().flat_map(|causes| causes.values()).sum::<u64>()
+            + malformed
     }
 }
 

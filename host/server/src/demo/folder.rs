@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -70,9 +71,9 @@ impl Folder {
     }
 }
 
-/// The documents, with the file and digest of each module filled in by name.
-pub(crate) fn documents(modules: &[(&str, &Module)]) -> String {
-    modules.iter().fold(POLICIES.to_owned(), |text, (name, module)| {
+/// The documents, with the address that takes HTTP, and the file and digest of each module by name.
+pub(crate) fn documents(web: SocketAddr, modules: &[(&str, &Module)]) -> String {
+    modules.iter().fold(POLICIES.replace("{web}", &web.to_string()), |text, (name, module)| {
         text.replace(&format!("{{{name}.file}}"), &module.file).replace(&format!("{{{name}.digest}}"), &module.digest)
     })
 }

@@ -45,6 +45,10 @@ impl Order {
         Order { number }
     }
 
+    pub(crate) fn number(self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn id(self) -> String {
         format!("order-{:06}", self.number)
     }

@@ -1,0 +1,156 @@
+//! What runs, for whoever looks at it from outside: an admin port, on a thread of its own.
+//!
+//! [`Control`](crate::Control) belongs to one loop. Whoever looks asks through a [`Status`]; the loop answers with a picture
+//! when it comes round, and the last picture stands until then. Counts are read where the data path keeps them, so that they
+//! are fresh even while the loop has no time.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tidegate_pipeline::{LaneStatus, RouteTally, SourceState, Tally};
+use tokio::sync::{Notify, watch};
+
+use crate::Generation;
+
+/// A handle to look through. Cheap to clone; works from any thread and runtime.
+#[derive(Clone, Debug, Default)]
+pub struct Status(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    picture: watch::Sender<Arc<Picture>>,
+    asked: Notify,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        Shared { picture: watch::Sender::new(Arc::default()), asked: Notify::new() }
+    }
+}
+
+/// What a host is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// No documents are live yet.
+    #[default]
+    Starting,
+    /// Documents are live.
+    Serving,
+    /// It takes nothing more, and settles what is in flight.
+    Draining,
+}
+
+/// Everything that can be looked at, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// What the host is about.
+    pub phase: Phase,
+    /// What is live.
+    pub generation: Option<Arc<Generation>>,
+    /// Generations that went live in this process.
+    pub swaps: u64,
+    /// Sets of documents that were refused in this process.
+    pub refusals: u64,
+    /// Whether the newest documents were refused: what is live is older than they are.
+    pub refused: bool,
+    /// Every source of the live documents that a route names.
+    pub sources: Vec<SourceStatus>,
+    /// Every lane there is.
+    pub lanes: Vec<LaneStatus>,
+    /// Every sink of the live documents.
+    pub sinks: Vec<SinkStatus>,
+    /// What was settled, by generation.
+    pub counts: Counts,
+}
+
+/// A source, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// `namespace/name`.
+    pub source: Arc<str>,
+    /// How far it has got.
+    pub state: SourceState,
+}
+
+/// A sink, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkStatus {
+    /// `namespace/name`.
+    pub sink: Arc<str>,
+    /// Events accepted and not yet durable.
+    pub pending: usize,
+    /// What it is failing with at the moment.
+    pub trouble: Option<String>,
+}
+
+impl Picture {
+    /// What was settled since the process started, by route. Only grows.
+    pub fn totals(&self) -> BTreeMap<Arc<str>, RouteTally> {
+        let mut totals = self.counts.folded.as_ref().clone();
+        for tally in &self.counts.open {
+            add(&mut totals, tally);
+        }
+        totals
+    }
+}
+
+impl Status {
+    /// A picture of now; where the loop does not come round within `patience`, the last one.
+    pub async fn look(&self, patience: Duration) -> Arc<Picture> {
+        let mut pictures = self.0.picture.subscribe();
+        self.0.asked.notify_one();
+        // Late, or gone: the last picture is what there is.
+        let _ = tokio::time::timeout(patience, pictures.changed()).await;
+        self.last()
+    }
+
+    /// The last picture.
+    pub fn last(&self) -> Arc<Picture> {
+        self.0.picture.borrow().clone()
+    }
+
+    /// Waits until somebody looks. Cancel-safe.
+    pub async fn asked(&self) {
+        self.0.asked.notified().await;
+    }
+
+    pub(crate) fn show(&self, picture: Picture) {
+        self.0.picture.send_replace(Arc::new(picture));
+    }
+}
+
+/// Counts of all generations of a process, of which only the last stand in the history.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Of generations that settle nothing any more.
+    folded: Arc<BTreeMap<Arc<str>, RouteTally>>,
+    /// Oldest first.
+    open: VecDeque<Arc<Tally>>,
+}
+
+/// Tallies kept apart before any is folded: the history's and some more.
+const OPEN_MAX: usize = 32;
+
+impl Counts {
+    /// A generation has gone live.
+    pub(crate) fn push(&mut self, tally: Arc<Tally>) {
+        self.open.push_back(tally);
+        if self.open.len() > OPEN_MAX
+            && let Some(oldest) = self.open.pop_front()
+        {
+            // Swapped out 32 generations ago: what a batch under way may still add would be missing from the sums.
+            let mut folded = self.folded.as_ref().clone();
+            add(&mut folded, &oldest);
+            self.folded = Arc::new(folded);
+        }
+    }
+}
+
+fn add(totals: &mut BTreeMap<Arc<str>, RouteTally>, tally: &Tally) {
+    for (route, counts) in tally.snapshot() {
+        totals.entry(route).or_default().merge(&counts);
+    }
+}

@@ -1,0 +1,103 @@
+//! The admin port: `/livez`, `/readyz` and `/metrics`, on a thread of its own.
+//!
+//! It shares nothing with the data path but a [`Status`], so that it answers while everything else is overloaded. It changes
+//! nothing and has no authentication: it belongs on loopback, or on a network of operators.
+
+mod health;
+mod metrics;
+mod process;
+mod serve;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use axum::{Router, routing::get};
+use tidegate_control::Status;
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::problem::{OrProblem as _, because};
+
+/// Where it is where a preset asks for it and nothing else is said: loopback, and not the port of an Envoy beside it (9901).
+pub(crate) const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9902);
+
+/// How long a look at the host may wait for its loop; then the last picture is shown.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+struct Host {
+    status: Status,
+    /// The runtime of the data path: alive while it still runs what it is given.
+    data_path: Handle,
+}
+
+/// An open admin port. Dropping it answers the requests under way and closes it.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Opens the port. To be called inside the runtime of the data path, before there is anything to be ready.
+    pub(crate) fn open(address: SocketAddr, status: Status) -> anyhow::Result<Admin> {
+        let listener = listen(address)?;
+        let failed = || (format!("the admin port {address} cannot be opened"), "choose another with --admin ADDR");
+        let address = listener.local_addr().or_problem(failed().0, failed().1)?;
+        let host = Host { status, data_path: Handle::current() };
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.or_problem(failed().0, "look at the limits on open files (`ulimit -n`)")?;
+        let thread = thread::Builder::new()
+            .name("admin".into())
+            .spawn(move || runtime.block_on(serve::serve(listener, router(host), stopped)))
+            .or_problem(failed().0, "look at the limits on processes and memory (`ulimit -a`)")?;
+        tracing::info!(%address, "admin port is open: /livez /readyz /metrics");
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "the admin port has no authentication: whoever reaches it sees what runs here");
+        }
+        Ok(Admin { address, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::warn!(address = %self.address, "the admin port had panicked");
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let opened = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    opened.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another host or program has it: choose another with --admin ADDR, or --no-admin"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another with --admin ADDR",
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address: choose another with --admin ADDR",
+            _ => "choose another with --admin ADDR, or --no-admin",
+        };
+        because(error, format!("the admin port {address} cannot be opened"), hint)
+    })
+}
+
+fn router(host: Host) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .with_state(host)
+}
