@@ -24,6 +24,11 @@ use tidegate_event::{Event, InvalidEvent};
 
 use self::media::Media;
 
+/// For `tests/fuzz`: envelopes are no part of the crate's face.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use crate::envelope::wrap_once;
+
 const STRUCTURED: HeaderValue = HeaderValue::from_static("application/cloudevents+json");
 const BATCHED: HeaderValue = HeaderValue::from_static("application/cloudevents-batch+json");
 
@@ -145,7 +150,7 @@ pub fn decode(headers: &HeaderMap, body: Bytes) -> Result<Received, BindingError
 /// One event as a message; `Batched` is a batch of one. The headers have the content type and, in binary mode, `ce-*`.
 pub fn encode(event: &Event, mode: Mode) -> (HeaderMap, Bytes) {
     match mode {
-        Mode::Binary if !event.datacontenttype().is_some_and(|text| media::mode(text.as_bytes()).is_some()) => {
+        Mode::Binary if event.datacontenttype().is_none_or(|text| media::mode(text.as_bytes()).is_none()) => {
             headers::encode(event)
         }
         Mode::Binary | Mode::Structured => {

@@ -113,5 +113,13 @@ impl RequestEnvelope {
     }
 }
 
+/// For `tests/fuzz`: a rule as in a document, used once.
+#[cfg(feature = "fuzzing")]
+pub fn wrap_once(rule: &serde_json::Value, request: &http::request::Parts, body: Bytes) -> Result<Event, String> {
+    let config = tidegate_connector::config::parse(rule).map_err(|errors| format!("{errors:?}"))?;
+    let envelope = RequestEnvelope::compile(&config).map_err(|errors| format!("{errors:?}"))?;
+    envelope.wrap(request, body)
+}
+
 #[cfg(test)]
 mod tests;

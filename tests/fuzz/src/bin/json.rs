@@ -1,0 +1,17 @@
+//! Structured events, against serde_json.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use tidegate_event::json::{self, Validate};
+
+fuzz_target!(|input: &[u8]| {
+    let text = Bytes::copy_from_slice(input);
+    let whole = json::decode(&text, Validate::Full);
+    let loose = json::decode(&text, Validate::Envelope);
+    if let Ok(event) = &whole {
+        assert!(serde_json::from_slice::<serde_json::Value>(input).is_ok(), "good, and no JSON");
+        assert_eq!(loose.as_ref().ok(), Some(event));
+        tidegate_fuzz::check_comes_back(event);
+    }
+});

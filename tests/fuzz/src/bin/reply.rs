@@ -1,0 +1,26 @@
+//! What a guest's transform returns: a byte of how many rows, their words (little-endian), and the bytes they point into.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use tidegate_event::flat::{ROW_WORDS, Rights, outputs};
+use tidegate_event::json::{self, Validate};
+
+const EVENT: &str =
+    r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"old","region":"eu","n":7,"data":{"a":1}}"#;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((rows, rest)) = input.split_first() else { return };
+    let words = (usize::from(*rows) % 5 * ROW_WORDS).min(rest.len() / 4);
+    let (index, bytes) = rest.split_at(words * 4);
+    let index: Vec<u32> =
+        index.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+    let origin = json::decode(&Bytes::from_static(EVENT.as_bytes()), Validate::Full).expect("an event");
+    let rights = Rights { attributes: vec!["*".into()], data: true, emit: 3, event_bytes: 10_000 };
+    let origins = [&origin, &origin];
+    let Ok(events) = outputs(Bytes::copy_from_slice(bytes), &index, ROW_WORDS as u32, &origins, &rights) else {
+        return;
+    };
+    assert!(events.is_sorted_by_key(|(origin, _)| *origin) && events.iter().all(|(origin, _)| *origin < 2));
+    events.iter().for_each(|(_, event)| tidegate_fuzz::check_comes_back(event));
+});
