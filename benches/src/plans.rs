@@ -21,7 +21,8 @@ pub const ROUTE: &str = "bench/orders-to-sink";
 
 /// A plan with these stages.
 pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
-    let target = TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None };
+    let target =
+        TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None, topic: None };
     let route =
         RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
     let source = SourcePlan { malformed: MalformedRule::Pause, routes: vec![Arc::new(route)] };

@@ -16,6 +16,11 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     fn check_source(&self, config: &Value) -> Result<(), Vec<ConfigError>>;
     /// Checks a sink's configuration without touching anything outside. All mistakes, not only the first.
     fn check_sink(&self, config: &Value) -> Result<(), Vec<ConfigError>>;
+    /// Whether its sinks have topics (or subjects): then an event that was sent to one of them says which, in its context
+    /// under [`DESTINATION`]; where it does not, the sink's own is meant.
+    fn has_topics(&self) -> bool {
+        false
+    }
     /// Opens a source; called once per host and document. `id` is `namespace/name` and stays the same over restarts:
     /// positions are kept under it. Called inside a tokio runtime. What is outside and missing (a file, a broker) is no error
     /// here: the source reports it as transient.
@@ -23,6 +28,9 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// Opens a sink's writer; called once per host and document, as above.
     fn open_sink(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>>;
 }
+
+/// Context of an event that a route sends to a topic (or subject) of its choice. Only the host can set it.
+pub const DESTINATION: &str = "destination";
 
 /// Where things of a document live.
 #[derive(Clone, Copy, Debug)]

@@ -26,7 +26,7 @@ pub mod sink;
 pub mod source;
 
 pub use backoff::Backoff;
-pub use connector::{ConfigError, Connector, Place, Registry};
+pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry};
 pub use ledger::Ledger;
 pub use secret::{Secret, SecretConfig, SecretError};
 pub use sink::{Receipt, Sent, Sink, SinkOptions, WriteError, Writer};

@@ -49,6 +49,11 @@ impl Connector for Memory {
         SinkConfig::read(config).map(drop)
     }
 
+    /// The events of a queue keep the topic they were sent to in their context.
+    fn has_topics(&self) -> bool {
+        true
+    }
+
     fn open_source(&self, _id: &str, config: &Value, _: &Place<'_>) -> Result<Box<dyn Source>, Vec<ConfigError>> {
         let config = SourceConfig::read(config)?;
         let queue = self.queue(&config.name);

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tidegate_engine::Guest;
-use tidegate_matching::{Matcher, Names};
+use tidegate_matching::{Destination, Matcher, Names};
 use tidegate_pipeline::{
     Plan, Tally,
     plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
@@ -48,6 +48,7 @@ fn route_plan(route: &Route, documents: &Documents, guests: &[Guest], sinks: &Si
             sink: sinks.get(&target.sink.to_string())?.clone(),
             when: Matcher::condition(target.when.as_ref()),
             names: (!target.names.is_empty()).then(|| Names::new(&target.names)),
+            topic: target.topic.as_ref().map(Destination::new),
         })
     });
     let dead_letter = |id: &Id| sinks.get(&id.to_string()).cloned();

@@ -232,6 +232,10 @@ impl ConnectorCheck for Connectors<'_> {
         self.0.names().map(str::to_owned).collect()
     }
 
+    fn has_topics(&self, connector: &str) -> bool {
+        self.0.get(connector).is_some_and(|connector| connector.has_topics())
+    }
+
     fn check(&self, connector: &str, role: Role, config: &serde_json::Value) -> Vec<ConfigProblem> {
         let Some(connector) = self.0.get(connector) else { return Vec::new() };
         let checked = match role {

@@ -5,11 +5,13 @@
 //! by [`fits`]. Nothing here knows policies, routes or what happens next.
 
 mod attribute;
+mod destination;
 mod matcher;
 mod topic;
 
 #[cfg(test)]
 mod tests;
 
+pub use destination::Destination;
 pub use matcher::Matcher;
 pub use topic::{Names, fits};

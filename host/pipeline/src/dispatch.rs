@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use tidegate_connector::{Malformed, Receipt, Sink};
+use tidegate_connector::{DESTINATION, Malformed, Receipt, Sink};
 use tidegate_event::Event;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     answers::Answers,
     deadletter::{self, Cause},
     flow::{Fate, Flow},
-    plan::{MalformedRule, RoutePlan, SourcePlan, Unmatched},
+    plan::{MalformedRule, RoutePlan, SourcePlan, TargetPlan, Unmatched},
     tally::{RouteTally, bump},
 };
 
@@ -122,11 +122,21 @@ fn targets(
     for outgoing in flow.outgoing().filter(|outgoing| outgoing.origin < limit) {
         let mut matched = false;
         for (target, (events, origins)) in route.targets.iter().zip(&mut wanted) {
-            let named = target.names.as_ref().is_none_or(|names| outgoing.names.iter().any(|name| names.fits(name)));
-            if named && target.when.holds(outgoing.event) {
-                matched = true;
-                events.push(outgoing.event.clone());
-                origins.push(outgoing.origin);
+            let name = target.names.as_ref().map(|names| outgoing.names.iter().find(|name| names.fits(name)));
+            if name == Some(None) || !target.when.holds(outgoing.event) {
+                continue;
+            }
+            matched = true;
+            match addressed(outgoing.event, target, name.flatten()) {
+                Ok(event) => {
+                    events.push(event);
+                    origins.push(outgoing.origin);
+                }
+                Err(reason) => {
+                    answers.dead_lettered(outgoing.origin, &target.id, &reason);
+                    let cause = cause(plan, route, "undeliverable", &reason, &target.id, "");
+                    dead.push(outgoing.origin, &original[outgoing.origin as usize], &target.id, cause);
+                }
             }
         }
         if !matched {
@@ -158,6 +168,18 @@ fn targets(
             origins,
         })
         .collect()
+}
+
+/// The event as it goes to a target, with the topic there.
+fn addressed(event: &Event, target: &TargetPlan, name: Option<&Arc<str>>) -> Result<Event, String> {
+    let event = event.clone();
+    match &target.topic {
+        None => Ok(event),
+        Some(topic) => {
+            let topic = topic.fill(&event, name.map(|name| &**name))?;
+            Ok(event.with_context(&[(DESTINATION, &topic)]))
+        }
+    }
 }
 
 fn settle_fates(

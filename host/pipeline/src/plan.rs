@@ -7,7 +7,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use tidegate_connector::Sink;
 use tidegate_engine::{Decision, Guest, Kind};
 use tidegate_event::Event;
-use tidegate_matching::{Matcher, Names};
+use tidegate_matching::{Destination, Matcher, Names};
 
 use crate::tally::Tally;
 
@@ -141,6 +141,8 @@ pub struct TargetPlan {
     pub when: Matcher,
     /// Patterns over what matchers named; `None`: whatever the names.
     pub names: Option<Names>,
+    /// Which topic of the sink; `None`: its own. The route has a dead letter for events that it does not fit.
+    pub topic: Option<Destination>,
 }
 
 /// What to do with an event no target of a route wants.

@@ -45,6 +45,7 @@ codes! {
     NO_SUCH_CONNECTOR "P131" "This host has no connector of that name."
     CONNECTOR_CONFIG "P132" "The connector refuses its configuration."
     TOPIC_PATTERN "P140" "Topic patterns are levels between `/`: words, `*` for one level, `>` as the last for all the rest."
+    TOPIC_TEMPLATE "P141" "A topic is text with `${attribute}` or `${name}` in it; it begins with text, so that an event cannot choose just any destination."
     ONE_DIALECT "P150" "A condition has exactly one of the keys exact, prefix, suffix, all, any, not."
     CONDITION_TOO_LARGE "P151" "Conditions are nested deeper, or are more, than one place may have."
     ATTRIBUTE_NAME "P152" "Attribute names of CloudEvents are lower-case letters and digits; `data` is none of them."

@@ -17,6 +17,8 @@ pub trait ConnectorCheck {
     fn names(&self) -> Vec<String>;
     /// Every problem of a configuration (always an object) in this role; none: it can be opened with it.
     fn check(&self, connector: &str, role: Role, config: &Value) -> Vec<ConfigProblem>;
+    /// Whether a sink of it has topics (or subjects) of which a route can choose one.
+    fn has_topics(&self, connector: &str) -> bool;
 }
 
 /// What a connector is to be.
@@ -41,7 +43,7 @@ pub struct ConfigProblem {
 }
 
 /// Connectors of the design that a host may not have yet.
-const LATER: [&str; 3] = ["http", "kafka", "nats"];
+const LATER: [&str; 2] = ["kafka", "nats"];
 
 /// Reads the one connector among the keys of a `spec`; all keys that are not of the shape are candidates.
 pub(crate) fn read(

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::{
     Applies, Condition, Documents, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode, Route, Sink, Source,
-    TopicPattern, Unmatched,
+    TopicPart, TopicPattern, TopicTemplate, Unmatched,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 impl Documents {
     /// A text that is the same for documents of the same meaning, and different otherwise: hash it for the id of a
@@ -83,7 +83,7 @@ fn route(route: &Route) -> Value {
     };
     let to = list(
         &route.to,
-        |target| json!({ "sink": id(&target.sink), "when": target.when.as_ref().map(condition), "names": list(&target.names, pattern) }),
+        |target| json!({ "sink": id(&target.sink), "when": target.when.as_ref().map(condition), "names": list(&target.names, pattern), "topic": target.topic.as_ref().map(topic) }),
     );
     json!({
         "meta": meta(&route.meta),
@@ -91,6 +91,14 @@ fn route(route: &Route) -> Value {
         "to": to,
         "unmatched": unmatched,
         "deadLetter": route.dead_letter.as_ref().map(id),
+    })
+}
+
+fn topic(template: &TopicTemplate) -> Value {
+    list(&template.parts, |part| match part {
+        TopicPart::Literal(text) => json!({ "literal": text }),
+        TopicPart::Attribute(name) => json!({ "attribute": name }),
+        TopicPart::Name => json!("name"),
     })
 }
 

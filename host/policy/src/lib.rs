@@ -60,6 +60,7 @@ pub struct Options<'a> {
 ///
 /// struct Memory;
 /// impl ConnectorCheck for Memory {
+///     fn has_topics(&self, _: &str) -> bool { false }
 ///     fn names(&self) -> Vec<String> { vec!["memory".into()] }
 ///     fn check(&self, _: &str, _: Role, _: &serde_json::Value) -> Vec<ConfigProblem> { Vec::new() }
 /// }
@@ -79,7 +80,7 @@ pub fn check(files: &[File], options: &Options<'_>) -> Result<Documents, Report>
     for file in files {
         read_file(file, options, &mut set);
     }
-    set.finish()
+    set.finish(options)
 }
 
 fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {

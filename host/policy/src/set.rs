@@ -6,9 +6,9 @@ use std::{
 };
 
 use crate::{
-    Diagnostic, Place, Report, codes,
+    Diagnostic, Options, Place, Report, codes,
     mistakes::{Mistakes, did_you_mean},
-    spec::{Documents, FailureRule, FilterPolicy, Id, Malformed, Route, Sink, Source, Unmatched},
+    spec::{Documents, FailureRule, FilterPolicy, Id, Malformed, Route, Sink, Source, TopicPart, Unmatched},
     text::{At, Text},
 };
 
@@ -101,12 +101,13 @@ impl Set {
     }
 
     /// References and defaults; then the documents, or everything that is wrong.
-    pub(crate) fn finish(mut self) -> Result<Documents, Report> {
+    pub(crate) fn finish(mut self, options: &Options<'_>) -> Result<Documents, Report> {
         // Each is compared with all names for its hint: nobody reads more than so many.
         const SHOWN_MAX: usize = 100;
         let nowhere = self.references.iter().filter_map(|reference| self.leads_nowhere(reference));
         let mut found: Vec<Diagnostic> = nowhere.take(SHOWN_MAX).collect();
         found.extend(self.dead_letters());
+        found.extend(self.topics(options));
         self.diagnostics.append(&mut found);
         if !self.diagnostics.is_empty() || self.unreadable {
             return Err(Report::new(self.diagnostics));
@@ -194,10 +195,38 @@ impl Set {
                         route.document.meta.id
                     );
                     let hint = Some(
-                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass, Pause or Reject".to_owned(),
+                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass, Pause or Reject"
+                            .to_owned(),
                     );
                     let pointer = format!("/spec/failure/{key}");
                     found.push(policy.meta.places.diagnostic(codes::NO_DEAD_LETTER_SINK, &pointer, message, hint));
+                }
+            }
+        }
+        found
+    }
+
+    /// A topic is for sinks that have topics, and what it is made of may not be there.
+    fn topics(&self, options: &Options<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for Draft { document: route, .. } in self.routes.iter().filter(|draft| draft.sound) {
+            for (at, target) in route.to.iter().enumerate() {
+                let Some(topic) = &target.topic else { continue };
+                let pointer = format!("/spec/to/{at}/topic");
+                let sink = self.sinks.iter().find(|sink| sink.meta.id == target.sink);
+                if let Some(sink) = sink.filter(|sink| !options.connectors.has_topics(&sink.connector.name)) {
+                    let message = format!("`topic`, but the sink `{}` has no topics", sink.meta.id.name);
+                    let hint = Some(format!("it is a `{}` sink, which has one place only", sink.connector.name));
+                    found.push(route.meta.places.diagnostic(codes::TOPIC_TEMPLATE, &pointer, message, hint));
+                }
+                let certain = topic.parts.iter().all(|part| matches!(part, TopicPart::Literal(_)));
+                if !certain && route.dead_letter.is_none() {
+                    let message = format!(
+                        "`topic` may not fit an event, and the route `{}` has no dead-letter sink",
+                        route.meta.id.name
+                    );
+                    let hint = Some("add `deadLetter: {sink: …}`".to_owned());
+                    found.push(route.meta.places.diagnostic(codes::NO_DEAD_LETTER_SINK, &pointer, message, hint));
                 }
             }
         }

@@ -145,6 +145,27 @@ pub struct Target {
     /// Topic patterns over what matchers named (`*` one level, `>` the rest); empty: whatever the names. An event goes to the
     /// target when `when` holds and, if `names` is not empty, one of its names fits.
     pub names: Vec<TopicPattern>,
+    /// The topic or subject at the sink; absent: the sink's own. The route has a dead-letter sink, for events that it does not fit.
+    pub topic: Option<TopicTemplate>,
+}
+
+/// `bill.${subject}`: where at a sink events go. It begins with a literal, or with a name whose patterns begin with one: an
+/// event cannot choose just any destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicTemplate {
+    /// At least one.
+    pub parts: Vec<TopicPart>,
+}
+
+/// A piece of a [`TopicTemplate`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicPart {
+    /// This text.
+    Literal(String),
+    /// `${subject}`: the value of an attribute.
+    Attribute(String),
+    /// `${name}`: the first of the event's names that fits the target's `names`, with `.` between its levels.
+    Name,
 }
 
 /// `orders/*/eu/>`: levels between `/`.

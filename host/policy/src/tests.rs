@@ -20,6 +20,10 @@ impl ConnectorCheck for Connectors {
         vec!["file".into(), "memory".into()]
     }
 
+    fn has_topics(&self, connector: &str) -> bool {
+        connector == "memory"
+    }
+
     fn check(&self, connector: &str, _role: Role, config: &Value) -> Vec<ConfigProblem> {
         let config = config.as_object().expect("the configuration is always an object");
         if connector != "file" {

@@ -1,5 +1,7 @@
 //! `kind: Route`, and the topic patterns of its targets.
 
+mod topic;
+
 use std::sync::Arc;
 
 use super::{condition, reference, references};
@@ -14,8 +16,11 @@ use crate::{
 
 const SHAPE: Shape = Shape { what: "a Route", keys: &["from", "to", "unmatched", "deadLetter"], later: &[] };
 const FROM: Shape = Shape { what: "an entry of `from`", keys: &["name", "namespace"], later: &[] };
-const TO: Shape =
-    Shape { what: "an entry of `to`", keys: &["sink", "namespace", "when", "names", "extensions"], later: &["topic"] };
+const TO: Shape = Shape {
+    what: "an entry of `to`",
+    keys: &["sink", "namespace", "when", "names", "topic", "extensions"],
+    later: &[],
+};
 const DEAD_LETTER: Shape = Shape { what: "`deadLetter`", keys: &["sink", "namespace"], later: &[] };
 const UNMATCHED: [(&str, Unmatched); 3] =
     [("Drop", Unmatched::Drop), ("DeadLetter", Unmatched::DeadLetter), ("Reject", Unmatched::Reject)];
@@ -58,8 +63,9 @@ fn target(node: &Node, namespace: &Arc<str>, mistakes: &mut Mistakes<'_>) -> Opt
     let extensions = condition::extensions(fields.get("extensions"), mistakes);
     let when = fields.get("when").and_then(|node| condition::read_one(node, &extensions, mistakes));
     let names = fields.get("names").map(|node| patterns(node, mistakes)).unwrap_or_default();
+    let topic = fields.get("topic").and_then(|node| topic::read(node, &names, mistakes));
     let (sink, _) = sink?;
-    Some(Target { sink, when, names })
+    Some(Target { sink, when, names, topic })
 }
 
 /// `names: []` would let through what nothing was meant to: an empty list is refused.

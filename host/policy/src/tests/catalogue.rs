@@ -48,6 +48,7 @@ fn examples() -> Vec<(&'static str, String)> {
         ("P131", sink("{memry: {}}")),
         ("P132", sink("{file: {path: a, folow: true}}")),
         ("P140", route("to: [{sink: billing, names: [\"orders/>/eu\"]}]")),
+        ("P141", route("to: [{sink: billing, topic: \"${subject}\"}]")),
         ("P150", filters("{exact: {type: a}, prefix: {source: b}}")),
         ("P151", filters(&format!("{{{deep}}}"))),
         ("P152", filters("exact: {dataContentType: text/plain}")),

@@ -1,6 +1,6 @@
 //! Bad documents, and what operators are told about them.
 
-use super::{bad, document, run, surroundings};
+use super::{bad, good, document, run, surroundings};
 
 fn policy(spec: &str) -> String {
     surroundings() + &document("FilterPolicy", "p", spec)
@@ -100,13 +100,44 @@ fn what_comes_later_is_said_to_come_later() {
         document("Source", "s", "{kafka: {brokers: [a]}}"),
         document("Source", "s", "{memory: {}, acceptHeaders: [x]}"),
         document("Sink", "s", "{memory: {}, passHeaders: [x]}"),
-        surroundings() + &document("Route", "r", "{from: [{name: orders}], to: [{sink: billing, topic: a}]}"),
     ];
     for text in cases {
         let report = run(&[("x", &text)], true).unwrap_err();
         let codes: Vec<_> = report.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(codes, ["P111"], "{report}");
     }
+}
+
+#[test]
+fn an_event_cannot_choose_just_any_topic() {
+    let route = |target: &str| {
+        let spec = format!("{{from: [{{name: orders}}], to: [{{sink: topics, {target}}}], deadLetter: {{sink: dlq}}}}");
+        surroundings() + &document("Sink", "topics", "{memory: {}}") + &document("Route", "r", &spec)
+    };
+    good(&route("topic: bills"));
+    good(&route("topic: \"bill.${subject}.${tenant}\""));
+    good(&route("names: [\"orders/>\"], topic: \"${name}\""));
+    for (target, says) in [
+        ("topic: \"${subject}\"", "must begin with text"),
+        ("topic: \"\"", "between 1 and 256"),
+        ("topic: \"a b\"", "topics are made of"),
+        ("topic: \"a.$subject\"", "begins `${attribute}`"),
+        ("topic: \"a.${subject\"", "without `}`"),
+        ("topic: \"a.${data}\"", "name of an attribute"),
+        ("topic: \"${name}\"", "under `names:`"),
+        ("names: [\"*/eu\"], topic: \"${name}\"", "begin with a word"),
+    ] {
+        let shown = bad(&route(target));
+        assert!(shown.contains("P141") && shown.contains(says), "{target}: {shown}");
+    }
+    let file = surroundings()
+        + &document("Sink", "f", "{file: {path: a}}")
+        + &document("Route", "r", "{from: [{name: orders}], to: [{sink: f, topic: a}]}");
+    assert!(bad(&file).contains("has no topics"), "{}", bad(&file));
+    let without = surroundings()
+        + &document("Sink", "m", "{memory: {}}")
+        + &document("Route", "r", "{from: [{name: orders}], to: [{sink: m, topic: \"a.${subject}\"}]}");
+    assert!(bad(&without).contains("P128"), "{}", bad(&without));
 }
 
 #[test]
