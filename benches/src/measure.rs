@@ -41,7 +41,7 @@ pub struct Rounds<const N: usize>(Vec<[f64; N]>);
 impl<const N: usize> Rounds<N> {
     /// The median over the rounds of what `value` makes of one.
     pub fn median(&self, value: impl Fn(&[f64; N]) -> f64) -> f64 {
-        median(self.0.iter().map(value).collect())
+        median_of(&self.0, value)
     }
 
     /// The median of one subject, in nanoseconds per event.
@@ -53,6 +53,11 @@ impl<const N: usize> Rounds<N> {
     pub fn quotient(&self, subject: usize, by: usize) -> f64 {
         self.median(|round| round[subject] / round[by])
     }
+}
+
+/// The middle of what `value` makes of each.
+pub fn median_of<T>(all: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    median(all.iter().map(value).collect())
 }
 
 /// The middle value.

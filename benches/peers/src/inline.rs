@@ -1,0 +1,111 @@
+//! A sidecar with one Wasm filter between a client and a service, against nginx in the same place.
+
+use std::time::Duration;
+
+use crate::{
+    build,
+    host::{Setup, To},
+    load::{CONNECTIONS, Load, Outcome},
+    measure::median_of,
+    messages::Mode,
+    nginx::Nginx,
+    party::Party,
+    report::Report,
+    upstream::Upstream,
+};
+
+/// One measurement at a rate; about 20,000 requests, so that 200 lie beyond the 99th percentile.
+const TIME: Duration = Duration::from_secs(4);
+/// One measurement of capacity.
+const CAPACITY_TIME: Duration = Duration::from_secs(2);
+const CAPACITY_ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
+
+pub(crate) fn run(report: &mut Report) {
+    let upstream = Upstream::start();
+    let nginx = Nginx::start(upstream.address);
+    let setup = Setup::new(Some(&build::type_filter()), To::Http(upstream.address));
+    let host = setup.start();
+    let parties = [
+        Way { party: Some(&nginx.party), to: nginx.address },
+        Way { party: Some(&host.party), to: host.address },
+        Way { party: None, to: upstream.address },
+    ];
+    for way in &parties {
+        way.hold();
+    }
+    report.section(&format!(
+        "POST of one event in binary mode, 1 KiB of JSON, over {CONNECTIONS} connections to an upstream that answers 204"
+    ));
+    let capacity = capacities(&parties);
+    for (name, capacity) in ["nginx", "sidecar", "direct"].into_iter().zip(capacity) {
+        report.figure(&format!("inline_{name}_capacity"), capacity, "requests/s");
+    }
+    let rate = capacity[0].min(capacity[1]) / 2.0;
+    report.section(&format!("the same, {rate:.0} requests a second: half of what the slower of the two can do"));
+    at_rate(report, &parties, rate);
+}
+
+/// A way to the upstream.
+struct Way<'a> {
+    party: Option<&'a Party>,
+    to: std::net::SocketAddr,
+}
+
+impl Way<'_> {
+    fn hold(&self) {
+        self.party.inspect(|party| party.hold());
+    }
+
+    /// Microseconds of CPU time a request, and what the client saw. The other proxy does not run meanwhile.
+    fn measure(&self, rate: Option<f64>, time: Duration) -> (f64, Outcome) {
+        self.party.inspect(|party| party.resume());
+        let cpu = || self.party.map_or(Duration::ZERO, Party::cpu);
+        let before = cpu();
+        let outcome = Load { to: self.to, mode: Mode::Binary, rate, time }.run();
+        let cpu_us = (cpu() - before).as_secs_f64() * 1e6 / outcome.answered;
+        self.hold();
+        (cpu_us, outcome)
+    }
+}
+
+fn capacities(ways: &[Way<'_>; 3]) -> [f64; 3] {
+    let rounds: Vec<[f64; 3]> = (0..CAPACITY_ROUNDS)
+        .map(|_| std::array::from_fn(|way| ways[way].measure(None, CAPACITY_TIME).1.throughput))
+        .collect();
+    std::array::from_fn(|way| median_of(&rounds, |round| round[way]))
+}
+
+const NGINX: usize = 0;
+const SIDECAR: usize = 1;
+const DIRECT: usize = 2;
+
+fn at_rate(report: &mut Report, ways: &[Way<'_>; 3], rate: f64) {
+    // CPU, p50 and p99 of each way, in microseconds.
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        let mut row = [[0.0; 3]; 3];
+        for way in (0..3).map(|way| (way + round) % 3) {
+            let (cpu_us, outcome) = ways[way].measure(Some(rate), TIME);
+            let reached = outcome.throughput / rate;
+            assert!(reached > 0.98, "only {:.0} % of the rate were answered: the machine is too busy", reached * 100.0);
+            row[way] = [cpu_us, outcome.p50_us, outcome.p99_us];
+        }
+        rounds.push(row);
+    }
+    for (way, name) in ["nginx", "sidecar", "direct"].into_iter().enumerate() {
+        if way != DIRECT {
+            report.figure(&format!("inline_{name}_cpu"), median_of(&rounds, |row| row[way][0]), "us/request");
+        }
+        for (column, percentile) in [(1, "p50"), (2, "p99")] {
+            let value = median_of(&rounds, |row| row[way][column]);
+            report.figure(&format!("inline_{name}_{percentile}"), value, "us");
+        }
+    }
+    report.ratio("inline_cpu_by_nginx", median_of(&rounds, |row| row[SIDECAR][0] / row[NGINX][0]), 1.5);
+    for (column, percentile) in [(1, "p50"), (2, "p99")] {
+        let added = |row: &[[f64; 3]; 3], way: usize| row[way][column] - row[DIRECT][column];
+        let quotient = median_of(&rounds, |row| added(row, SIDECAR) / added(row, NGINX));
+        report.ratio(&format!("inline_added_{percentile}_by_nginx"), quotient, 1.5);
+    }
+}
