@@ -154,3 +154,34 @@ fn add(totals: &mut BTreeMap<Arc<str>, RouteTally>, tally: &Tally) {
         totals.entry(route).or_default().merge(&counts);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusals(picture: &Picture) -> u64 {
+        picture.refusals
+    }
+
+    #[tokio::test]
+    async fn a_look_gets_a_picture_of_now_where_the_loop_comes_round() {
+        let status = Status::default();
+        let shown = status.clone();
+        let serving = tokio::spawn(async move {
+            for refusals in 1.. {
+                shown.asked().await;
+                shown.show(Picture { refusals, ..Picture::default() });
+            }
+        });
+        assert_eq!(refusals(&status.look(Duration::from_secs(60)).await), 1);
+        assert_eq!(refusals(&status.look(Duration::from_secs(60)).await), 2);
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn where_it_does_not_the_last_picture_stands() {
+        let status = Status::default();
+        status.show(Picture { refusals: 7, ..Picture::default() });
+        assert_eq!(refusals(&status.look(Duration::ZERO).await), 7);
+    }
+}

@@ -100,25 +100,28 @@ impl Sheet<'_> {
         self.counter("tidegate_malformed", malformed, by_route(|tally| tally.malformed))?;
         let transformed = "Events changed by a policy, by route";
         self.counter("tidegate_transformed", transformed, by_route(|tally| tally.transformed))?;
-        let unmatched = "Events that no target of the route wanted";
+        let unmatched = "Events dropped because no target of the route wanted them";
         self.counter("tidegate_unmatched", unmatched, by_route(|tally| tally.unmatched))?;
         let delivered = totals.iter().flat_map(|(route, tally)| {
             tally.delivered.iter().map(move |(sink, count)| ([("route", &**route), ("sink", &**sink)], *count))
         });
         self.counter("tidegate_delivered", "Events that are durable at a sink, by route and sink", delivered)?;
-        self.caused("tidegate_dropped", "Events a policy dropped on purpose", ["policy", "reason"], totals, |tally| {
-            &tally.dropped
-        })?;
+        self.caused(
+            "tidegate_dropped",
+            "Events a policy dropped on purpose, by route, policy and reason",
+            ["policy", "reason"],
+            totals,
+            |tally| &tally.dropped,
+        )?;
         let lost = "Events lost by a failure rule `Drop`: the policy could not decide them";
         self.caused("tidegate_dropped_by_failure", lost, ["policy", "cause"], totals, |tally| {
             &tally.dropped_by_failure
         })?;
         let bypassed = "Events that went on past a failing policy, by its failure rule `Bypass`";
         self.caused("tidegate_bypassed", bypassed, ["policy", "cause"], totals, |tally| &tally.bypassed)?;
-        let rejected =
-            "Events refused to whoever sent them, and kept nowhere, by who is to blame (policy, route or sink)";
+        let rejected = "Events refused to whoever sent them, and kept nowhere; by: policy, route or sink";
         self.caused("tidegate_rejected", rejected, ["by", "cause"], totals, |tally| &tally.rejected)?;
-        let letters = "Events that rest in the dead letter, by who is to blame (policy, sink, route or source)";
+        let letters = "Events that rest in the dead letter; by: policy, sink, route or source";
         self.caused("tidegate_dead_lettered", letters, ["by", "cause"], totals, |tally| &tally.dead_lettered)
     }
 
@@ -172,8 +175,7 @@ impl Sheet<'_> {
             };
             counts(tally).iter().map(labels).collect::<Vec<_>>()
         });
-        let help = format!("{help}, by route, {who} and {why}");
-        let mut metric = self.encoder.encode_descriptor(name, &help, None, MetricType::Counter)?;
+        let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for ([route, by, cause], count) in series {
             let labels: Labels<'_> = &[("route", &route), (who, &by), (why, &cause)];
             write_counter(&mut metric.encode_family(&labels)?, &count)?;
@@ -189,7 +191,10 @@ impl Sheet<'_> {
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, count) in series {
-            write_counter(&mut metric.encode_family(&labels.as_slice())?, &count)?;
+            match labels.as_slice() {
+                [] => write_counter(&mut metric, &count)?,
+                labels => write_counter(&mut metric.encode_family(&labels)?, &count)?,
+            }
         }
         Ok(())
     }
@@ -203,7 +208,10 @@ impl Sheet<'_> {
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
         for (labels, value) in series {
-            metric.encode_family(&labels.as_slice())?.encode_gauge(&value)?;
+            match labels.as_slice() {
+                [] => metric.encode_gauge(&value)?,
+                labels => metric.encode_family(&labels)?.encode_gauge(&value)?,
+            }
         }
         Ok(())
     }
