@@ -3,3 +3,4 @@
 mod answers;
 mod campaign;
 mod client;
+mod examples;
