@@ -1,4 +1,33 @@
 //! What a document says about an HTTP source: raw as written, then checked.
+//!
+//! | option | default | limit, meaning |
+//! |---|---|---|
+//! | `listen` | required | an IP address and a port, or `localhost:PORT`; loopback only, unless senders prove who they are (`auth`, `signature`, `tls.clientCa`) or `insecure: true` says that they need not |
+//! | `path` | any | compared whole with the path as sent; anything else is 404 |
+//! | `lanes` | `8` | 1 to 256; events with one ordering key share a lane, as those without one do within a connection |
+//! | `timeout` | `30s` | 1ms to 10m until a request's events are settled; then 503, and the events go on |
+//! | `maxBody` | `1Mi` | 1 to 256Mi of a body, as sent and inflated |
+//! | `maxBodies` | `64Mi` | all bodies that are being read in several pieces; beyond it 503. At least `maxBody` |
+//! | `maxHeaderBytes` | `64Ki` | 8Ki to 1Mi of a head; also the most that a connection reads at once |
+//! | `maxHeaders` | `100` | 1 to 1000 headers |
+//! | `maxConnections` | `4096` | 1 to 1048576; beyond it connections are told 503 and closed |
+//! | `maxBatch` | `1024` | 1 to 65536 events in a request |
+//! | `queue.events` | `1024` | 1 to 1048576 events that wait for a lane; beyond it 503 |
+//! | `queue.bytes` | `4Mi` | 1 to 1Gi of them; what is larger than that may wait alone |
+//! | `rate` | none | `{requests, per, burst}`: at most so many requests `per` (`1s`, 1ms to 60m), `burst` (`requests`) at once; beyond it 429 |
+//! | `headerTimeout` | `10s` | 1ms to 10m from the connection or the first byte of a head to its end; also for a TLS handshake |
+//! | `bodyTimeout` | `10s` | 1ms to 10m for a body, and a second more for every `minBodyRate` bytes that came; then 408 |
+//! | `minBodyRate` | `500` | 1 to 1Gi bytes a second |
+//! | `idleTimeout` | `60s` | 1ms to 10m between requests |
+//! | `tls` | none | see [`tls`](crate::tls) |
+//! | `auth` | none | see [`identity`](crate::identity); with `tls.clientCa` alone the certificate tells |
+//! | `insecure` | `false` | whether anybody who can reach the address may send |
+//! | `envelope` | none | makes events of requests that are none, see [`envelope`](crate::envelope); under a `signature` of all requests, as `ce-` headers are not signed |
+//! | `signature` | none | see [`signature`](crate::signature) |
+//! | `acceptHeaders` | none | up to 64 headers that become context `header.NAME`, in lower case; none that hold credentials |
+//! | `allowOrigins` | none | up to 64 origins, or `*`, that a webhook handshake grants; compared whole |
+//!
+//! Every event has the context `peer` (`ADDRESS:PORT`), `path`, and `principal` where somebody was authenticated.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
