@@ -27,6 +27,13 @@ pub(crate) const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std:
 /// How long a look at the host may wait for its loop; then the last picture is shown.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Why a port cannot be opened, for a person.
+const WHY: [(io::ErrorKind, &str); 3] = [
+    (io::ErrorKind::AddrInUse, "another host or program has it: "),
+    (io::ErrorKind::PermissionDenied, "ports below 1024 need a privilege: "),
+    (io::ErrorKind::AddrNotAvailable, "this machine has no such address: "),
+];
+
 /// What requests are answered from.
 #[derive(Clone, Debug)]
 struct Host {
@@ -82,14 +89,8 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         Ok(listener)
     });
     opened.map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another host or program has it: choose another with --admin ADDR, or --no-admin"
-            }
-            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another with --admin ADDR",
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address: choose another with --admin ADDR",
-            _ => "choose another with --admin ADDR, or --no-admin",
-        };
+        let why = WHY.iter().find(|(kind, _)| *kind == error.kind()).map_or("", |(_, why)| why);
+        let hint = format!("{why}choose another with --admin ADDR, or --no-admin");
         because(error, format!("the admin port {address} cannot be opened"), hint)
     })
 }

@@ -169,16 +169,12 @@ impl Sheet<'_> {
         totals: &BTreeMap<Arc<str>, RouteTally>,
         counts: impl Fn(&RouteTally) -> &BTreeMap<(Arc<str>, Arc<str>), u64>,
     ) -> fmt::Result {
-        let series = totals.iter().flat_map(|(route, tally)| {
-            let labels = |((by, cause), count): (&'_ (Arc<str>, Arc<str>), &'_ u64)| {
-                ([route.clone(), by.clone(), cause.clone()], *count)
-            };
-            counts(tally).iter().map(labels).collect::<Vec<_>>()
-        });
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for ([route, by, cause], count) in series {
-            let labels: Labels<'_> = &[("route", &route), (who, &by), (why, &cause)];
-            write_counter(&mut metric.encode_family(&labels)?, &count)?;
+        for (route, tally) in totals {
+            for ((by, cause), count) in counts(tally) {
+                let labels: Labels<'_> = &[("route", route), (who, by), (why, cause)];
+                write_counter(&mut metric.encode_family(&labels)?, count)?;
+            }
         }
         Ok(())
     }
