@@ -212,11 +212,11 @@ async fn bodies_being_read_are_bounded_together() {
     let head = "POST / HTTP/1.1\r\nhost: a\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-type: t\r\nce-source: /s\r\ncontent-length: 100000\r\n\r\n";
     let mut first = Client::connect(host.address).await;
     first.send(head).await;
-    first.send([b'x'; 90000]).await;
+    first.send(vec![b'x'; 90000]).await;
     let mut second = Client::connect(host.address).await;
     second.send(head).await;
     // Which of them is one too many depends on whose bytes are read first.
-    second.send([b'x'; 90000]).await;
+    second.send(vec![b'x'; 90000]).await;
     let refused = tokio::select! {
         answer = first.answer() => answer,
         answer = second.answer() => answer,
