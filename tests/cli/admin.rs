@@ -105,6 +105,8 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     for wanted in wanted {
         assert!(metrics.contains(wanted), "{wanted}\n{metrics}");
     }
+    let kind = get(&address, "/metrics").expect("an answer").header("content-type").map(str::to_owned);
+    assert_eq!(kind.as_deref(), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     let names = metrics.lines().filter(|line| line.starts_with("# HELP")).count();
     assert_eq!(metrics.lines().filter(|line| line.starts_with("# TYPE")).count(), names, "{metrics}");
     assert!(host.stop().success());
