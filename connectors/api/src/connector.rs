@@ -25,7 +25,17 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// positions are kept under it. Called inside a tokio runtime. What is outside and missing (a file, a broker) is no error
     /// here: the source reports it as transient.
     fn open_source(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Source>, Vec<ConfigError>>;
-    /// Opens a sink's writer; called once per host and document, as above.
+    /// Opens a sink's writers, at least one; called once per host and document, as above. With several, events of one stream
+    /// share one ([`Sink::start_all`](crate::Sink::start_all)); most have one, and all events one order.
+    fn open_sinks(
+        &self,
+        id: &str,
+        config: &Value,
+        place: &Place<'_>,
+    ) -> Result<Vec<Box<dyn Writer>>, Vec<ConfigError>> {
+        Ok(vec![self.open_sink(id, config, place)?])
+    }
+    /// Opens one writer for the whole of a sink.
     fn open_sink(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>>;
 }
 

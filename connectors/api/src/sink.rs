@@ -4,17 +4,18 @@
 //! what has queued up, retries in order and resolves the receipts. Nothing here knows what an event is for.
 
 mod receipt;
+mod shard;
 mod task;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_event::Event;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 pub use self::receipt::{Receipt, Sent};
-use self::task::{Job, Task};
+use self::shard::Shard;
 use crate::Backoff;
 
 /// Events in one call of [`Writer::write`] at most, unless a single batch is larger.
@@ -94,7 +95,7 @@ impl Default for SinkOptions {
     }
 }
 
-/// A handle to send with; cheap to clone. Every lane sends through the same queue.
+/// A handle to send with; cheap to clone. Every lane sends through the same queues.
 ///
 /// ```
 /// # use tidegate_connector::{Sink, SinkOptions, Writer, WriteError};
@@ -113,61 +114,35 @@ impl Default for SinkOptions {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sink {
-    jobs: mpsc::Sender<Job>,
-    shared: Arc<Shared>,
-    ended: watch::Receiver<bool>,
-}
-
-/// What handles and task share.
-#[derive(Debug)]
-struct Shared {
-    name: String,
-    /// Bounds, one permit an event and one a byte. Fair: a large batch waits its turn and is not starved.
-    event_permits: Arc<Semaphore>,
-    byte_permits: Arc<Semaphore>,
-    events_max: u32,
-    bytes_max: u32,
-    trouble: Mutex<Option<String>>,
-    closing: Notify,
-}
-
-impl Shared {
-    fn set_trouble(&self, trouble: Option<String>) -> Option<String> {
-        std::mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
-    }
+    name: Arc<str>,
+    /// One a writer.
+    shards: Arc<[Shard]>,
 }
 
 impl Sink {
     /// Starts the task that owns the writer; needs a tokio runtime. It ends, closing the writer, when the last handle is gone
     /// or one was [`close`](Sink::close)d, and the queue is empty.
     pub fn start(name: &str, writer: Box<dyn Writer>, options: SinkOptions) -> Sink {
-        // Permits are counted in u32; 2^29 leaves room below the semaphore's own limit on 32-bit targets.
-        let bound = |n: usize| n.clamp(1, 1 << 29) as u32;
-        let (events_max, bytes_max) = (bound(options.queue_events), bound(options.queue_bytes));
-        let shared = Arc::new(Shared {
-            name: name.to_owned(),
-            event_permits: Arc::new(Semaphore::new(events_max as usize)),
-            byte_permits: Arc::new(Semaphore::new(bytes_max as usize)),
-            events_max,
-            bytes_max,
-            trouble: Mutex::new(None),
-            closing: Notify::new(),
-        });
-        // A job holds at least one event permit, so a channel of that capacity is never full.
-        let (jobs, queue) = mpsc::channel(events_max as usize);
-        let (ended_tx, ended) = watch::channel(false);
-        let task = Task::new(shared.clone(), writer, options);
-        tokio::spawn(async move {
-            task.run(queue).await;
-            // Nobody may be listening any more.
-            let _ = ended_tx.send(true);
-        });
-        Sink { jobs, shared, ended }
+        Sink::start_all(name, vec![writer], options)
+    }
+
+    /// The same with several writers, at least one, each with a task and its part of the queue. Events of one stream share a
+    /// writer: those of one ordering key, else of one sender (context `peer`), else all. Between streams there is no order, and
+    /// none waits for another that is slow.
+    pub fn start_all(name: &str, writers: Vec<Box<dyn Writer>>, options: SinkOptions) -> Sink {
+        let parts = writers.len().max(1);
+        let options = SinkOptions {
+            queue_events: options.queue_events.div_ceil(parts),
+            queue_bytes: options.queue_bytes.div_ceil(parts),
+            ..options
+        };
+        let shards = writers.into_iter().map(|writer| Shard::start(name, writer, options.clone())).collect();
+        Sink { name: name.into(), shards }
     }
 
     /// What it is called in documents, logs and metrics.
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.name
     }
 
     /// Accepted in order; pending while the queue is full. An empty batch is durable at once.
@@ -175,57 +150,68 @@ impl Sink {
     /// Cancel-safe: dropped before it returned, nothing of the batch is sent. Batches sent one after another are written in that
     /// order; those of concurrent calls in the order they were first polled.
     pub async fn send(&self, events: Vec<Event>) -> Receipt {
-        if events.is_empty() {
-            return Receipt::resolved(Sent::default());
+        match (&*self.shards, &events[..]) {
+            (_, []) => Receipt::resolved(Sent::default()),
+            ([], _) => Receipt::resolved(Sent { refused: Vec::new(), closed: Some("no writer".to_owned()) }),
+            ([only], _) => only.send(events).await,
+            (shards, [event]) => shards[shard_of(event, shards.len())].send(events).await,
+            (shards, _) => send_parts(shards, events).await,
         }
-        let bytes = events.iter().map(Event::size).sum::<usize>();
-        let shared = &*self.shared;
-        let wanted_events = events.len().min(shared.events_max as usize) as u32;
-        let wanted_bytes = bytes.min(shared.bytes_max as usize) as u32;
-        // The semaphores are never closed; were they, the sink would be gone.
-        let Ok(event_permit) = shared.event_permits.clone().acquire_many_owned(wanted_events).await else {
-            return self.closed();
-        };
-        let Ok(byte_permit) = shared.byte_permits.clone().acquire_many_owned(wanted_bytes).await else {
-            return self.closed();
-        };
-        let (job, receipt) = Job::new(events, bytes, [event_permit, byte_permit]);
-        match self.jobs.try_send(job) {
-            Ok(()) => receipt,
-            Err(_) => self.closed(),
-        }
-    }
-
-    fn closed(&self) -> Receipt {
-        Receipt::resolved(Sent { refused: Vec::new(), closed: Some(format!("sink {}: closed", self.name())) })
     }
 
     /// What it is failing with at the moment, for status. `None`: the last write went well, or none has been tried.
     pub fn trouble(&self) -> Option<String> {
-        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shards.iter().find_map(Shard::trouble)
     }
 
     /// Events accepted and not yet durable (a batch larger than the queue counts as the whole queue).
     pub fn pending_events(&self) -> usize {
-        self.shared.events_max as usize - self.shared.event_permits.available_permits()
+        self.shards.iter().map(Shard::pending_events).sum()
     }
 
-    /// Waits for the sink's task to have ended, without keeping it from that: this is no handle.
+    /// Waits for the sink's tasks to have ended, without keeping them from that: this is no handle.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut ended = self.ended.clone();
+        let ended: Vec<_> = self.shards.iter().map(Shard::ended).collect();
         async move {
-            // An error means that the task is gone, which is the end as well.
-            let _ = ended.wait_for(|ended| *ended).await;
+            for ended in ended {
+                ended.await;
+            }
         }
     }
 
-    /// Refuses whatever is sent from now on, by any handle; waits until everything accepted is durable and the writer closed.
+    /// Refuses whatever is sent from now on, by any handle; waits until everything accepted is durable and the writers closed.
     ///
-    /// A sink in trouble may take for ever: the caller bounds it. Dropping the call leaves the task at work.
-    pub async fn close(mut self) {
-        self.shared.closing.notify_one();
-        drop(self.jobs);
-        // An error means that the task is gone, which is the end as well.
-        let _ = self.ended.wait_for(|ended| *ended).await;
+    /// A sink in trouble may take for ever: the caller bounds it. Dropping the call leaves the tasks at work.
+    pub async fn close(self) {
+        self.shards.iter().for_each(Shard::finish);
+        let ended = self.ended();
+        drop(self);
+        ended.await;
     }
+}
+
+/// Which writer an event is for: fixed within a process, so that what has an order keeps it.
+fn shard_of(event: &Event, shards: usize) -> usize {
+    let Some(stream) = event.ordering_key().or_else(|| event.context("peer")) else { return 0 };
+    let mut hasher = DefaultHasher::new();
+    stream.hash(&mut hasher);
+    (hasher.finish() % shards as u64) as usize
+}
+
+/// Room is taken of one shard after another, always in the same order: two lanes cannot wait for each other. Only then is
+/// anything sent.
+async fn send_parts(shards: &[Shard], events: Vec<Event>) -> Receipt {
+    let mut parts: Vec<(Vec<Event>, Vec<usize>)> = shards.iter().map(|_| Default::default()).collect();
+    for (position, event) in events.into_iter().enumerate() {
+        let (events, positions) = &mut parts[shard_of(&event, shards.len())];
+        events.push(event);
+        positions.push(position);
+    }
+    let mut ready = Vec::new();
+    for (shard, (events, positions)) in shards.iter().zip(parts).filter(|(_, (events, _))| !events.is_empty()) {
+        let room = shard.room(&events).await;
+        ready.push((shard, room, events, positions));
+    }
+    let sent = ready.into_iter().map(|(shard, room, events, positions)| (shard.put(events, room), positions));
+    Receipt::of_parts(sent.collect())
 }

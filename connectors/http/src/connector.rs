@@ -39,6 +39,15 @@ impl Connector for Http {
         Ok(Box::new(HttpSource::new(SourceConfig::read(config, place.base_dir)?)))
     }
 
+    fn open_sinks(
+        &self,
+        id: &str,
+        config: &Value,
+        place: &Place<'_>,
+    ) -> Result<Vec<Box<dyn Writer>>, Vec<ConfigError>> {
+        HttpWriter::open_all(id, config, place, self.replies.as_ref())
+    }
+
     fn open_sink(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>> {
         HttpWriter::open(id, config, place, self.replies.as_ref())
     }

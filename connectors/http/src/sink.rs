@@ -29,6 +29,8 @@ mod target;
 mod tls;
 mod units;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use tidegate_connector::{ConfigError, Place, WriteError, Writer};
@@ -37,7 +39,7 @@ use tidegate_event::Event;
 use self::breaker::Breaker;
 use self::client::Client;
 pub(crate) use self::config::SinkConfig;
-use self::config::{HandshakeConfig, RepliesConfig};
+use self::config::{HandshakeConfig, RepliesConfig, Unkeyed};
 use self::dial::{Dialer, SystemLookup};
 use self::dispatch::{Dispatch, Sending};
 use self::outcome::Retry;
@@ -57,29 +59,72 @@ pub(crate) struct HttpWriter {
 }
 
 impl HttpWriter {
-    /// `replies` is where responses that carry events go; without it a sink with `replies:` is refused.
+    /// One writer for the whole of a sink.
     pub(crate) fn open(
         id: &str,
         config: &Value,
         place: &Place<'_>,
         replies: Option<&Hub>,
     ) -> Result<Box<dyn Writer>, Vec<ConfigError>> {
-        let config = SinkConfig::read(config)?.at(place);
-        let replies = config.replies.as_ref().map(|wanted| reply_to(id, wanted, replies)).transpose()?;
+        let mut writers = HttpWriter::open_at_most(1, id, config, place, replies)?;
+        writers.pop().ok_or_else(Vec::new)
+    }
+
+    /// As many writers as there are streams that go at the same time, so that none waits for the slowest request of another. One
+    /// where what is agreed or counted is for all of the sink, or where nothing has an order anyway.
+    ///
+    /// `replies` is where responses that carry events go; without it a sink with `replies:` is refused.
+    pub(crate) fn open_all(
+        id: &str,
+        config: &Value,
+        place: &Place<'_>,
+        replies: Option<&Hub>,
+    ) -> Result<Vec<Box<dyn Writer>>, Vec<ConfigError>> {
+        HttpWriter::open_at_most(WRITERS_MAX, id, config, place, replies)
+    }
+
+    fn open_at_most(
+        most: usize,
+        id: &str,
+        config: &Value,
+        place: &Place<'_>,
+        replies: Option<&Hub>,
+    ) -> Result<Vec<Box<dyn Writer>>, Vec<ConfigError>> {
+        let first = SinkConfig::read(config)?.at(place);
+        let for_all = first.mode == Mode::Batched || first.handshake.is_some() || first.unkeyed == Unkeyed::Concurrent;
+        let writers = if for_all { 1 } else { first.concurrency.min(most) };
+        // Shared: the roots of TLS are large.
+        let dialer = Arc::new(Dialer {
+            target: first.target,
+            reach: first.reach,
+            tls: ClientTls::new(first.tls),
+            timeout: first.timeouts.connect,
+            lookup: Box::new(SystemLookup),
+        });
+        let writer = |_| {
+            let config = SinkConfig::read(config)?.at(place);
+            let replies = config.replies.as_ref().map(|wanted| reply_to(id, wanted, replies)).transpose()?;
+            let writer = HttpWriter::new(config, writers, dialer.clone(), replies, place)?;
+            Ok(Box::new(writer) as Box<dyn Writer>)
+        };
+        (0..writers).map(writer).collect()
+    }
+
+    /// One of so many writers, with its share of the requests under way.
+    fn new(
+        config: SinkConfig,
+        of: usize,
+        dialer: Arc<Dialer>,
+        replies: Option<ReplyTo>,
+        place: &Place<'_>,
+    ) -> Result<HttpWriter, Vec<ConfigError>> {
         let sending = match config.mode {
             Mode::Binary | Mode::Structured => {
-                Sending::Single { concurrency: config.concurrency, unkeyed: config.unkeyed }
+                Sending::Single { concurrency: config.concurrency.div_ceil(of), unkeyed: config.unkeyed }
             }
             Mode::Batched => Sending::Batched { events: config.batch_events, bytes: config.batch_bytes },
         };
         let dispatch = Dispatch::new(sending, config.target.shown.clone(), Breaker::new(config.breaker));
-        let dialer = Dialer {
-            target: config.target.clone(),
-            reach: config.reach,
-            tls: ClientTls::new(config.tls),
-            timeout: config.timeouts.connect,
-            lookup: Box::new(SystemLookup),
-        };
         let poster = Poster {
             client: Client::new(dialer, config.timeouts, config.max_response),
             target: config.target,
@@ -89,7 +134,7 @@ impl HttpWriter {
             pacer: Pacer::default(),
             replies,
         };
-        Ok(Box::new(HttpWriter { poster, dispatch, handshake: config.handshake }))
+        Ok(HttpWriter { poster, dispatch, handshake: config.handshake })
     }
 
     /// What must be so before anything is sent.
@@ -103,6 +148,9 @@ impl HttpWriter {
         Ok(())
     }
 }
+
+/// Writers of one sink at most: each is a task with connections of its own.
+const WRITERS_MAX: usize = 64;
 
 fn reply_to(id: &str, wanted: &RepliesConfig, hub: Option<&Hub>) -> Result<ReplyTo, Vec<ConfigError>> {
     let hub = hub.ok_or_else(|| vec![ConfigError::new("/replies", "this host has no `replies` sources")])?;

@@ -111,13 +111,14 @@ impl Sinks {
             .get(name)
             .ok_or_else(|| vec![ConfigError::new("", format!("there is no connector `{name}`"))])?;
         let place = Place { base_dir: &base_dir, state_dir };
-        let mut writer = connector.open_sink(&id, config, &place)?;
-        if let Some(end) = before.end_of(&id) {
-            writer = Box::new(After { before: Some(end), writer });
-        }
+        let follow = |writer: Box<dyn Writer>| match before.end_of(&id) {
+            Some(end) => Box::new(After { before: Some(end), writer }),
+            None => writer,
+        };
+        let writers = connector.open_sinks(&id, config, &place)?.into_iter().map(follow).collect();
         let backoff = Backoff { first: document.retry.first, max: document.retry.max_delay };
         let options = SinkOptions { retries: document.retry.max, backoff, ..SinkOptions::default() };
-        let sink = Sink::start(&id, writer, options);
+        let sink = Sink::start_all(&id, writers, options);
         self.open.insert(id, Open { connector: document.connector.clone(), retry: document.retry, base_dir, sink });
         Ok(())
     }

@@ -16,6 +16,8 @@ pub struct Receipt {
 enum State {
     Waiting(oneshot::Receiver<Sent>),
     Done(Sent),
+    /// Of several writers, each with the positions its events have in the batch, and what is known so far.
+    Parts(Vec<(Receipt, Vec<usize>)>, Sent),
 }
 
 /// What became of a batch.
@@ -43,6 +45,11 @@ impl Receipt {
         Self { state: State::Done(sent) }
     }
 
+    /// Resolves once all parts have.
+    pub(super) fn of_parts(parts: Vec<(Receipt, Vec<usize>)>) -> Self {
+        Self { state: State::Parts(parts, Sent::default()) }
+    }
+
     /// Waits for the outcome. Cancel-safe; called again it gives the same answer at once.
     pub async fn wait(&mut self) -> Sent {
         poll_fn(|cx| self.poll(cx)).await
@@ -52,6 +59,18 @@ impl Receipt {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Sent> {
         let answer = match &mut self.state {
             State::Done(sent) => return Poll::Ready(sent.clone()),
+            State::Parts(parts, sent) => {
+                while let Some((receipt, positions)) = parts.last_mut() {
+                    let part = ready!(receipt.poll(cx));
+                    sent.refused.extend(part.refused.into_iter().map(|(at, reason)| (positions[at], reason)));
+                    sent.closed = sent.closed.take().or(part.closed);
+                    parts.pop();
+                }
+                sent.refused.sort_unstable();
+                let sent = std::mem::take(sent);
+                self.state = State::Done(sent.clone());
+                return Poll::Ready(sent);
+            }
             State::Waiting(answer) => ready!(Future::poll(Pin::new(answer), cx)),
         };
         // The task never drops a job unanswered; if it does, it has panicked, and the batch may not be durable.
@@ -66,6 +85,7 @@ impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             State::Waiting(_) => f.write_str("Receipt(waiting)"),
+            State::Parts(parts, _) => write!(f, "Receipt(waiting for {} writers)", parts.len()),
             State::Done(sent) => f.debug_tuple("Receipt").field(sent).finish(),
         }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tidegate_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, Shared, SinkOptions, WriteError, Writer};
+use super::shard::Shared;
+use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, SinkOptions, WriteError, Writer};
 
 /// A wait that the other side asks for counts up to here: nobody else may stop a sink for good.
 const ASKED_MAX: Duration = Duration::from_secs(60);

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -63,7 +64,7 @@ pub(super) enum End {
 
 /// Exchanges with one service.
 pub(super) struct Client {
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
     timeouts: Timeouts,
     max_response: usize,
     /// At most as many as were ever under way at once; the one used last at the back.
@@ -104,7 +105,7 @@ impl Failure {
 }
 
 impl Client {
-    pub(super) fn new(dialer: Dialer, timeouts: Timeouts, max_response: usize) -> Client {
+    pub(super) fn new(dialer: Arc<Dialer>, timeouts: Timeouts, max_response: usize) -> Client {
         let (idle, http2, spoken, dialing) = Default::default();
         Client { dialer, timeouts, max_response, idle, http2, spoken, dialing }
     }

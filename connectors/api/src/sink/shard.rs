@@ -1,0 +1,117 @@
+//! One writer of a sink: its part of the queue, and the handle to the task that owns it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tidegate_event::Event;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::task::{Job, Task};
+use super::{Receipt, Sent, SinkOptions, Writer};
+
+#[derive(Debug)]
+pub(super) struct Shard {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    ended: watch::Receiver<bool>,
+}
+
+/// What handles and task share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: String,
+    /// Bounds, one permit an event and one a byte. Fair: a large batch waits its turn and is not starved.
+    event_permits: Arc<Semaphore>,
+    byte_permits: Arc<Semaphore>,
+    events_max: u32,
+    bytes_max: u32,
+    trouble: Mutex<Option<String>>,
+    pub(super) closing: Notify,
+}
+
+impl Shared {
+    pub(super) fn set_trouble(&self, trouble: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
+    }
+}
+
+/// Room in a queue that was taken; `None` where the sink is gone.
+pub(super) type Room = Option<([OwnedSemaphorePermit; 2], usize)>;
+
+impl Shard {
+    pub(super) fn start(name: &str, writer: Box<dyn Writer>, options: SinkOptions) -> Shard {
+        // Permits are counted in u32; 2^29 leaves room below the semaphore's own limit on 32-bit targets.
+        let bound = |n: usize| n.clamp(1, 1 << 29) as u32;
+        let (events_max, bytes_max) = (bound(options.queue_events), bound(options.queue_bytes));
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            event_permits: Arc::new(Semaphore::new(events_max as usize)),
+            byte_permits: Arc::new(Semaphore::new(bytes_max as usize)),
+            events_max,
+            bytes_max,
+            trouble: Mutex::new(None),
+            closing: Notify::new(),
+        });
+        // A job holds at least one event permit, so a channel of that capacity is never full.
+        let (jobs, queue) = mpsc::channel(events_max as usize);
+        let (ended_tx, ended) = watch::channel(false);
+        let task = Task::new(shared.clone(), writer, options);
+        tokio::spawn(async move {
+            task.run(queue).await;
+            // Nobody may be listening any more.
+            let _ = ended_tx.send(true);
+        });
+        Shard { jobs, shared, ended }
+    }
+
+    pub(super) async fn send(&self, events: Vec<Event>) -> Receipt {
+        let room = self.room(&events).await;
+        self.put(events, room)
+    }
+
+    /// Waits until the queue has room. Cancel-safe.
+    pub(super) async fn room(&self, events: &[Event]) -> Room {
+        let shared = &*self.shared;
+        let bytes = events.iter().map(Event::size).sum::<usize>();
+        let wanted_events = events.len().min(shared.events_max as usize) as u32;
+        let wanted_bytes = bytes.min(shared.bytes_max as usize) as u32;
+        // The semaphores are never closed; were they, the sink would be gone.
+        let event_permit = shared.event_permits.clone().acquire_many_owned(wanted_events).await.ok()?;
+        let byte_permit = shared.byte_permits.clone().acquire_many_owned(wanted_bytes).await.ok()?;
+        Some(([event_permit, byte_permit], bytes))
+    }
+
+    /// Puts events into the queue where there is room for them.
+    pub(super) fn put(&self, events: Vec<Event>, room: Room) -> Receipt {
+        let Some((permits, bytes)) = room else { return self.closed() };
+        let (job, receipt) = Job::new(events, bytes, permits);
+        match self.jobs.try_send(job) {
+            Ok(()) => receipt,
+            Err(_) => self.closed(),
+        }
+    }
+
+    fn closed(&self) -> Receipt {
+        Receipt::resolved(Sent { refused: Vec::new(), closed: Some(format!("sink {}: closed", self.shared.name)) })
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn pending_events(&self) -> usize {
+        self.shared.events_max as usize - self.shared.event_permits.available_permits()
+    }
+
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            // An error means that the task is gone, which is the end as well.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// Refuses whatever is sent from now on.
+    pub(super) fn finish(&self) {
+        self.shared.closing.notify_one();
+    }
+}
