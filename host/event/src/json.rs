@@ -31,8 +31,8 @@ pub enum Validate {
     Full,
 }
 
-/// Nesting that [`Validate::Full`] accepts: what common parsers accept (serde_json: 128).
-pub const DEPTH_MAX: usize = 128;
+/// Nesting that [`Validate::Full`] accepts, and that is written: what common parsers accept (serde_json stops at the 128th level).
+pub const DEPTH_MAX: usize = 127;
 
 /// Why a text is not a structured event.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -94,9 +94,9 @@ pub fn decode_batch(text: &Bytes, validate: Validate) -> Result<Vec<Event>, (usi
     events.into_iter().enumerate().map(|(position, event)| event.map_err(|problem| (position, problem))).collect()
 }
 
-/// Whether this is one JSON value, as strictly as [`Validate::Full`] is.
+/// Whether this is one JSON value, as strictly as [`Validate::Full`] is about the data of an event.
 pub fn check(text: &[u8]) -> Result<(), DecodeError> {
-    grammar(utf8(text)?)
+    grammar(utf8(text)?, DEPTH_MAX - 1)
 }
 
 /// The text up to the end of the last line, if all of it is UTF-8; one pass over a chunk is faster than one a line.
@@ -130,7 +130,7 @@ fn read(
     let before = side.len();
     let row = match validate {
         Validate::Envelope => Ok(()),
-        Validate::Full => grammar(text),
+        Validate::Full => grammar(text, DEPTH_MAX),
     };
     let row = row.and_then(|()| reader.read(text, base, side));
     if row.is_err() {
@@ -147,8 +147,8 @@ fn utf8(text: &[u8]) -> Result<&str, DecodeError> {
 }
 
 /// The whole grammar: serde_json's, which does not recurse where it builds nothing, and a limit on nesting.
-fn grammar(text: &str) -> Result<(), DecodeError> {
-    scan::check_depth(text.as_bytes(), DEPTH_MAX)?;
+fn grammar(text: &str, depth_max: usize) -> Result<(), DecodeError> {
+    scan::check_depth(text.as_bytes(), depth_max)?;
     serde_json::from_str::<&serde_json::value::RawValue>(text).map(drop).map_err(|problem| {
         let line_start = text.split_inclusive('\n').take(problem.line().saturating_sub(1)).map(str::len).sum::<usize>();
         let at = (line_start + problem.column().saturating_sub(1)).min(text.len());

@@ -262,3 +262,13 @@ fn an_event_has_128_extensions_at_most() {
         assert_eq!(got, expected);
     }
 }
+
+/// Found by fuzzing: what came as data in binary mode was written into a structured event that was refused.
+#[test]
+fn what_nests_too_deep_is_written_so_that_it_is_read() {
+    let deep = "[".repeat(127) + &"]".repeat(127);
+    let event = event(&json!({"datacontenttype": "application/json", "data": deep, "form": "json"}));
+    let (_, body) = binding::encode(&event, Mode::Structured);
+    assert!(String::from_utf8_lossy(&body).contains("data_base64"));
+    comes_back(&event).unwrap();
+}

@@ -7,7 +7,7 @@
 use serde_json::value::RawValue;
 
 use crate::entries;
-use crate::json::strings;
+use crate::json::{DEPTH_MAX, scan, strings};
 use crate::row::{self, NAMES};
 use crate::{Data, Event, Form, media};
 
@@ -101,9 +101,9 @@ enum Fit {
     Base64,
 }
 
-/// Whether this is one JSON value; does not recurse.
+/// Whether this is one JSON value, and may be nested in an event: what is nested deeper nobody would read. Does not recurse.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    serde_json::from_slice::<&RawValue>(text).is_ok()
+    scan::check_depth(text, DEPTH_MAX - 1).is_ok() && serde_json::from_slice::<&RawValue>(text).is_ok()
 }
 
 /// Appends JSON text; line breaks, which stand only between tokens, become blanks.
