@@ -22,7 +22,7 @@
 //! | `host` | the authority of the request, else its `Host` header |
 //! | `remote` | the client's address, without the port |
 //! | `requestid` | see below |
-//! | `header.NAME` | the first header of that name, as text |
+//! | `header.NAME` | the first header of that name, as text; none that holds credentials |
 //! | `query.NAME` | the first parameter of that name, percent signs decoded, `+` a blank |
 //!
 //! A request without what its rule names is malformed, and the problem names it.

@@ -291,6 +291,9 @@ pub(crate) fn is_principal(name: &str) -> bool {
     !name.is_empty() && !name.contains(char::is_control)
 }
 
+/// Headers that never become part of an event: they would end in sinks and dead letters.
+pub(crate) const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
+
 /// For what guards something: a key that is written and left empty (`clientCa:`) is a mistake, not a wish to go without.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

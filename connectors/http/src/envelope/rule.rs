@@ -10,6 +10,7 @@ use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
 use tidegate_event::Event;
 
 use super::request::{self, RequestId};
+use crate::identity::CREDENTIALS;
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -98,7 +99,8 @@ fn named(name: &str) -> Option<Name> {
         return Some(found.clone());
     }
     if let Some(header) = name.strip_prefix("header.") {
-        return HeaderName::try_from(header).ok().map(|header| Name::Header(header.as_str().to_owned()));
+        let header = HeaderName::try_from(header).ok().filter(|header| !CREDENTIALS.contains(&header.as_str()));
+        return header.map(|header| Name::Header(header.as_str().to_owned()));
     }
     name.strip_prefix("query.").filter(|name| !name.is_empty()).map(|name| Name::Query(name.to_owned()))
 }

@@ -262,6 +262,11 @@ fn mistakes_in_a_rule_have_a_place_and_a_hint() {
             "/id: nothing is called `header.a b` here",
             Some("for a field of the message write `${data.header.a b}`"),
         ),
+        (
+            json!({"type": "t", "source": "/", "id": "${header.Authorization}"}),
+            "/id: nothing is called `header.Authorization` here",
+            Some("for a field of the message write `${data.header.Authorization}`"),
+        ),
     ] {
         let errors = envelope(config.clone()).unwrap_err();
         let error = errors.first().unwrap();

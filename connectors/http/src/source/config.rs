@@ -14,7 +14,7 @@
 //! | `maxBatch` | `1024` | 1 to 65536 events in a request |
 //! | `queue.events` | `1024` | 1 to 1048576 events that wait for a lane; beyond it 503 |
 //! | `queue.bytes` | `4Mi` | 1 to 1Gi of them; what is larger than that may wait alone |
-//! | `rate` | none | `{requests, per, burst}`: at most so many requests `per` (`1s`, 1ms to 60m), `burst` (`requests`) at once; beyond it 429 |
+//! | `rate` | none | `{requests, per, burst}`: at most so many requests `per` (`1s`, 1ms to 60m), `burst` (`requests`) at once; beyond it 429; of all senders together, counted behind `auth` |
 //! | `headerTimeout` | `10s` | 1ms to 10m from the connection or the first byte of a head to its end; also for a TLS handshake |
 //! | `bodyTimeout` | `10s` | 1ms to 10m for a body, and a second more for every `minBodyRate` bytes that came; then 408 |
 //! | `minBodyRate` | `500` | 1 to 1Gi bytes a second |
@@ -23,7 +23,7 @@
 //! | `auth` | none | see [`identity`](crate::identity); with `tls.clientCa` alone the certificate tells |
 //! | `insecure` | `false` | whether anybody who can reach the address may send |
 //! | `envelope` | none | makes events of requests that are none, see [`envelope`](crate::envelope); under a `signature` of all requests, as `ce-` headers are not signed |
-//! | `signature` | none | see [`signature`](crate::signature) |
+//! | `signature` | none | see [`signature`](crate::signature); without an `envelope` events in binary mode are refused under it |
 //! | `acceptHeaders` | none | up to 64 headers that become context `header.NAME`, in lower case; none that hold credentials |
 //! | `allowOrigins` | none | up to 64 origins, or `*`, that a webhook handshake grants; compared whole |
 //!
@@ -41,7 +41,7 @@ use tidegate_connector::config::{self, Size};
 
 use super::rate::Rate;
 use crate::envelope::{RequestEnvelope, RequestEnvelopeConfig};
-use crate::identity::{AuthConfig, Authenticator};
+use crate::identity::{self, AuthConfig, Authenticator};
 use crate::signature::{SignatureCheck, SignatureConfig};
 use crate::sink::Time;
 use crate::tls::{TlsConfig, TlsListener};
@@ -117,11 +117,14 @@ struct RawSource {
     body_timeout: Option<Time>,
     min_body_rate: Option<Size>,
     idle_timeout: Option<Time>,
+    #[serde(default, deserialize_with = "identity::given")]
     tls: Option<TlsConfig>,
+    #[serde(default, deserialize_with = "identity::given")]
     auth: Option<AuthConfig>,
     #[serde(default)]
     insecure: bool,
     envelope: Option<RequestEnvelopeConfig>,
+    #[serde(default, deserialize_with = "identity::given")]
     signature: Option<SignatureConfig>,
     #[serde(default)]
     accept_headers: Vec<String>,
@@ -372,7 +375,7 @@ impl Check {
         for (index, name) in names.iter().enumerate() {
             let pointer = format!("/acceptHeaders/{index}");
             match HeaderName::try_from(name.as_str()) {
-                Ok(header) if SECRETS.contains(&header.as_str()) => {
+                Ok(header) if identity::CREDENTIALS.contains(&header.as_str()) => {
                     self.error(pointer, format!("`{name}` holds credentials, which do not travel with events"), None);
                 }
                 Ok(header) => {
@@ -401,6 +404,3 @@ impl Check {
         origins
     }
 }
-
-/// Headers that never become context: they would end in sinks and dead letters.
-const SECRETS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];

@@ -41,13 +41,14 @@ async fn answer_or_refuse(connection: &Connection, mut head: Parts, body: &mut I
         Method::OPTIONS => return handshake::answer(config, &head.headers),
         _ => return Err(handshake::wrong_method()),
     }
+    let principal = authenticate(connection, &head).await?;
+    // Behind it, so that strangers cannot use up what is meant for those who may send.
     if let Some(rate) = &config.rate
         && let Err(after) = rate.take(shared.elapsed())
     {
         let detail = "more requests than are allowed (rate)";
         return Err(Refusal::again(StatusCode::TOO_MANY_REQUESTS, detail, after));
     }
-    let principal = authenticate(connection, &head).await?;
     let coding = Coding::of(&head.headers)?;
     let mut body = body::read(body, shared).await?;
     believe(connection)?;
@@ -118,8 +119,8 @@ async fn authenticate(connection: &Connection, head: &Parts) -> Result<Option<St
     }
 }
 
-/// CloudEvents as they are, other requests by the rule if there is one. Under a signature the rule takes everything: `ce-`
-/// headers are not signed.
+/// CloudEvents as they are, other requests by the rule if there is one. Under a signature the rule takes everything, and without
+/// a rule only what is whole in the body is taken: `ce-` headers are not signed.
 fn decode(connection: &Connection, head: &mut Parts, body: Bytes) -> Result<(Mode, Vec<Event>), Refusal> {
     let config = &connection.shared.config;
     if let Some(envelope) = &config.envelope
@@ -131,6 +132,10 @@ fn decode(connection: &Connection, head: &mut Parts, body: Bytes) -> Result<(Mod
     }
     let received = binding::decode(&head.headers, body);
     let received = received.map_err(|error| Refusal::new(error.status(), error.to_string()))?;
+    if config.signature.is_some() && received.mode == Mode::Binary {
+        let detail = "ce- headers are not signed: send structured events (application/cloudevents+json)";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
     Ok((received.mode, received.events))
 }
 

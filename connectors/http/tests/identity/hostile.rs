@@ -181,3 +181,29 @@ async fn answers_name_what_to_do_and_no_secret() {
         assert!(!answer.body.contains("t0ken") && !answer.body.contains("alice"), "{}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn signed_bodies_do_not_vouch_for_headers() {
+    use hmac::Mac;
+    let rig = Rig::new(json!({"path": "/events", "signature": {"secret": {"file": "token"}}})).await;
+    let sign = |body: &str| {
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"t0ken").unwrap();
+        mac.update(body.as_bytes());
+        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("x-hub-signature-256: sha256={hex}\r\n")
+    };
+    let answer = rig.send(post(&sign(BODY))).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    rig.principals();
+    for body in ["", "{}"] {
+        let forged = format!(
+            "POST /events HTTP/1.1\r\nhost: a\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: forged\r\n\
+             content-length: {}\r\n{}\r\n{body}",
+            body.len(),
+            sign(body)
+        );
+        let answer = rig.send(forged).await;
+        assert!([400, 401, 415].contains(&answer.status), "{answer:?}");
+        assert!(rig.principals().is_empty());
+    }
+}
