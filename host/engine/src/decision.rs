@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_event::Event;
+use tidegate_event::flat::Outputs;
 
 use crate::fault::Fault;
 
@@ -29,8 +29,8 @@ pub enum Decision {
 pub struct Applied {
     /// One a row.
     pub decisions: Vec<Decision>,
-    /// (row, event), rows ascending, outputs of one row in the guest's order. Rows that are kept have at least one.
-    pub outputs: Vec<(u32, Event)>,
+    /// Rows ascending, outputs of one row in the guest's order. Rows that are kept have at least one.
+    pub outputs: Outputs,
 }
 
 /// What a matcher made of a batch.

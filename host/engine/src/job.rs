@@ -5,7 +5,7 @@ use std::{collections::HashMap, future::Future, ops::Range, sync::Arc, time::Dur
 use bytes::Bytes;
 use tidegate_event::{
     Event,
-    flat::{self, FlatBatch, Rights},
+    flat::{self, Asked, FlatBatch, Outputs, Rights},
 };
 
 use crate::{decision::Decision, fault::Fault, instance::Live, interner::Interner, reply};
@@ -56,13 +56,14 @@ impl Job for Evaluate<'_> {
 pub(crate) struct Apply<'a> {
     pub(crate) interner: &'a mut Interner,
     pub(crate) rights: &'a Rights,
-    /// The event of each row.
-    pub(crate) events: Vec<&'a Event>,
-    pub(crate) outputs: Vec<(u32, Event)>,
+    pub(crate) events: &'a [Event],
+    /// Which of the events the rows are.
+    pub(crate) rows: &'a [u32],
+    pub(crate) outputs: Outputs,
 }
 
 impl Job for Apply<'_> {
-    type Reply = (Vec<Decision>, Vec<(u32, Event)>);
+    type Reply = (Vec<Decision>, Outputs);
 
     async fn ask(
         &mut self,
@@ -74,15 +75,19 @@ impl Job for Apply<'_> {
         let output = live.apply(batch, timeout).await?;
         let decisions = reply::decide(&output.outcomes, rows.len(), self.interner)?;
         let out = output.events;
+        let asked = Asked { batch, events: self.events, rows: &self.rows[rows] };
         let bytes = Bytes::from(out.bytes);
-        let outputs =
-            flat::outputs(bytes, &out.index, out.row_words, &self.events[rows], self.rights).map_err(Fault::reply)?;
-        reply::agree(&decisions, outputs.iter().map(|(row, _)| *row))?;
+        let outputs = flat::outputs(bytes, &out.index, out.row_words, &asked, self.rights).map_err(Fault::reply)?;
+        reply::agree(&decisions, outputs.rows())?;
         Ok((decisions, outputs))
     }
 
     fn collect(&mut self, start: usize, (decisions, outputs): Self::Reply) -> Vec<Decision> {
-        self.outputs.extend(outputs.into_iter().map(|(row, event)| (row + start as u32, event)));
+        if self.outputs.is_empty() && start == 0 {
+            self.outputs = outputs;
+        } else {
+            self.outputs.append(outputs, start as u32);
+        }
         decisions
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tidegate_event::{
     Event,
-    flat::{FlatBatch, ROW_WORDS},
+    flat::{FlatBatch, Outputs, ROW_WORDS},
 };
 
 use crate::{
@@ -64,12 +64,8 @@ impl Worker {
     pub async fn apply(&mut self, batch: &FlatBatch, events: &[Event], rows: &[u32]) -> Applied {
         let guest = self.guest.clone();
         let mut interner = std::mem::take(&mut self.interner);
-        let mut job = Apply {
-            interner: &mut interner,
-            rights: &guest.spec().rights,
-            events: rows.iter().map(|&row| &events[row as usize]).collect(),
-            outputs: Vec::new(),
-        };
+        let mut job =
+            Apply { interner: &mut interner, rights: &guest.spec().rights, events, rows, outputs: Outputs::default() };
         let decisions = self.run(batch, &mut job).await;
         let outputs = job.outputs;
         self.interner = interner;

@@ -8,7 +8,7 @@ mod rights;
 
 use std::ops::Range;
 
-pub use self::reply::{ReplyFault, ReplyProblem, outputs};
+pub use self::reply::{Asked, Outputs, OutputsIter, ReplyFault, ReplyProblem, outputs};
 pub use self::rights::Rights;
 use crate::row;
 

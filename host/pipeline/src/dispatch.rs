@@ -118,7 +118,10 @@ fn targets(
     dead: &mut DeadLetters,
     answers: &mut Answers,
 ) -> Vec<Parcel> {
-    let mut wanted: Vec<(Vec<Event>, Vec<u32>)> = route.targets.iter().map(|_| Default::default()).collect();
+    // A single target is likely to want what came through; of several, each wants its part.
+    let expected = if route.targets.len() == 1 { flow.len() } else { 0 };
+    let room = |_| (Vec::with_capacity(expected), Vec::with_capacity(expected));
+    let mut wanted: Vec<(Vec<Event>, Vec<u32>)> = route.targets.iter().map(room).collect();
     for outgoing in flow.outgoing().filter(|outgoing| outgoing.origin < limit) {
         let mut matched = false;
         for (target, (events, origins)) in route.targets.iter().zip(&mut wanted) {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tidegate_engine::{Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{
     Event,
-    flat::{FlatBatch, Needs},
+    flat::{FlatBatch, Needs, Outputs},
 };
 
 use crate::plan::{Body, FailureRule, RoutePlan, Stage};
@@ -182,6 +182,11 @@ impl<'a> Flow<'a> {
         }
     }
 
+    /// How many events came through.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
     /// What came through, in input order, then output order.
     pub(crate) fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
         let events = self.events();
@@ -270,14 +275,13 @@ impl<'a> Flow<'a> {
     }
 
     /// Puts the outputs in the place of the rows they stem from. `outputs` refer to positions in `rows`, ascending.
-    fn transform(
-        &mut self,
-        position: usize,
-        stage: &Stage,
-        rows: &[u32],
-        decisions: Vec<Decision>,
-        outputs: Vec<(u32, Event)>,
-    ) {
+    fn transform(&mut self, position: usize, stage: &Stage, rows: &[u32], decisions: Vec<Decision>, outputs: Outputs) {
+        // Whoever looks at all events and changes none leaves them where they are: rows ascend, so these are the kept ones.
+        if outputs.all_unchanged() && outputs.rows().is_sorted_by(|a, b| a < b) {
+            let kept = outputs.rows().map(|at| self.origin(rows[at as usize]));
+            self.transformed.extend(kept.collect::<Vec<_>>());
+            return self.keep(position, stage, rows, decisions);
+        }
         let mut decided = rows.iter().copied().zip(decisions).enumerate().peekable();
         let mut outputs = outputs.into_iter().peekable();
         let live = std::mem::take(&mut self.live);
@@ -289,8 +293,8 @@ impl<'a> Flow<'a> {
             let named = self.names.get_mut(row as usize).map(std::mem::take);
             match decided.next_if(|(_, (decided, _))| *decided == row) {
                 Some((at, (_, Decision::Keep))) => {
-                    while let Some((_, event)) = outputs.next_if(|(from, _)| *from as usize == at) {
-                        events.push(event);
+                    while let Some((_, made)) = outputs.next_if(|(from, _)| *from as usize == at) {
+                        events.push(made.unwrap_or_else(|| self.events()[row as usize].clone()));
                         origins.push(origin);
                         names.extend(named.clone());
                         self.transformed.push(origin);

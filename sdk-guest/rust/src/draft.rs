@@ -35,22 +35,15 @@ impl Draft {
     }
 
     pub(crate) fn copy(event: &Event<'_>) -> Draft {
-        let draft = Draft::begin(event, not_copied(event));
-        with(|drafts| drafts.copy_fields(draft.row, event));
-        draft
+        with(|drafts| drafts.copy(event))
     }
 
+    #[inline]
     fn begin(event: &Event<'_>, inherited: u32) -> Draft {
-        with(|drafts| {
-            let row = drafts.rows();
-            let mut head = [0; ROW_WORDS / 2];
-            head[word::ORIGIN] = event.row()[word::ORIGIN];
-            head[word::INHERIT] = inherited;
-            // In halves: a whole row is past what the compiler writes in place, and becomes a call of `memory.fill`.
-            drafts.index.extend_from_slice(&head);
-            drafts.index.extend_from_slice(&[0; ROW_WORDS / 2]);
-            Draft { row }
-        })
+        let mut row = [0; ROW_WORDS];
+        row[word::ORIGIN] = event.row()[word::ORIGIN];
+        row[word::INHERIT] = inherited;
+        with(|drafts| drafts.push(&row))
     }
 
     /// Several outputs of one event that inherit its `id` get `<id>.<k>` from the host.
@@ -89,6 +82,7 @@ impl Draft {
     }
 
     /// Adds or replaces an extension attribute. Names are lower-case letters and digits.
+    #[inline]
     pub fn extension<'v>(self, name: &str, value: impl Into<Value<'v>>) -> Draft {
         let value = value.into();
         with(|drafts| drafts.set_extension(self.row, name, Some(value)));
@@ -177,6 +171,7 @@ pub(crate) struct Drafts {
     last_bytes: usize,
 }
 
+#[inline]
 pub(crate) fn with<T>(f: impl FnOnce(&mut Drafts) -> T) -> T {
     DRAFTS.with_borrow_mut(f)
 }
@@ -210,6 +205,17 @@ impl Drafts {
         }
     }
 
+    #[inline]
+    fn push(&mut self, row: &Row) -> Draft {
+        let draft = Draft { row: self.rows() };
+        // In halves: a whole row is past what the compiler writes in place, and becomes a call of `memory.copy`.
+        let (head, rest) = row.split_at(ROW_WORDS / 2);
+        self.index.extend_from_slice(head);
+        self.index.extend_from_slice(rest);
+        draft
+    }
+
+    #[inline]
     pub(crate) fn rows(&self) -> u32 {
         u32::try_from(self.index.len() / ROW_WORDS).unwrap_or(u32::MAX)
     }
@@ -220,6 +226,7 @@ impl Drafts {
         self.index.extend_from_slice(&kept);
     }
 
+    #[inline]
     pub(crate) fn row(&mut self, row: u32) -> &mut Row {
         &mut self.index.as_chunks_mut::<ROW_WORDS>().0[row as usize]
     }
@@ -251,7 +258,25 @@ impl Drafts {
         self.row(row)[word::FLAGS] = flags;
     }
 
+    #[inline]
     fn set_extension(&mut self, row: u32, name: &str, value: Option<Value<'_>>) {
+        let start = self.bytes.len();
+        let words = self.row(row);
+        let is_patch = words[word::INHERIT] & (1 << field::EXTENSIONS) != 0;
+        if words[word::SPANS + 2 * field::EXTENSIONS + 1] > 0 || (value.is_none() && !is_patch) {
+            return self.change_extension(row, name, value);
+        }
+        // The first: nothing to look through.
+        if is_patch {
+            words[word::INHERIT] |= inherit::EXTENSIONS_CHANGED;
+        }
+        words[word::SPANS + 2 * field::EXTENSIONS] = u32::try_from(start).unwrap_or(u32::MAX);
+        put_entry(&mut self.bytes, name, value);
+        let length = self.bytes.len() - start;
+        self.row(row)[word::SPANS + 2 * field::EXTENSIONS + 1] = u32::try_from(length).unwrap_or(u32::MAX);
+    }
+
+    fn change_extension(&mut self, row: u32, name: &str, value: Option<Value<'_>>) {
         let is_patch = self.row(row)[word::INHERIT] & (1 << field::EXTENSIONS) != 0;
         // A draft that inherits nothing has all its extensions in its own run: removing is leaving out.
         let value = if is_patch { Some(value) } else { value.map(Some) };
@@ -302,33 +327,51 @@ impl Drafts {
     }
 
     /// Copies what an event holds: in one piece where its values lie together, else one by one.
-    fn copy_fields(&mut self, row: u32, event: &Event<'_>) {
+    fn copy(&mut self, event: &Event<'_>) -> Draft {
         let source = event.row();
-        let inherited = self.row(row)[word::INHERIT];
-        let spans: [(usize, usize); field::COUNT] = std::array::from_fn(|f| match inherited & 1 << f {
-            0 => (source[word::SPANS + 2 * f] as usize, source[word::SPANS + 2 * f + 1] as usize),
-            _ => (0, 0),
-        });
-        let present = || spans.iter().filter(|(_, length)| *length > 0);
-        let start = present().map(|(start, _)| *start).min().unwrap_or_default();
-        let end = present().map(|(start, length)| start + length).max().unwrap_or_default();
-        let sum: usize = spans.iter().map(|(_, length)| length).sum();
-        let together = end - start <= sum + GAPS_MAX;
-        let base = self.bytes.len();
-        if together {
-            self.bytes.extend_from_slice(event.bytes().get(start..end).unwrap_or_default());
+        let inherited = not_copied(event);
+        let mut row = [0; ROW_WORDS];
+        row[word::FLAGS] = source[word::FLAGS] & (flag::HAS_DATA | flag::FORM);
+        row[word::ORIGIN] = source[word::ORIGIN];
+        row[word::INHERIT] = inherited;
+        let (mut start, mut end, mut sum) = (u32::MAX, 0, 0);
+        for f in 0..field::COUNT {
+            let (at, length) = copied(source, inherited, f);
+            start = start.min(if length == 0 { u32::MAX } else { at });
+            end = end.max(at.saturating_add(length));
+            sum += u64::from(length);
         }
-        for (f, (at, length)) in spans.into_iter().enumerate().filter(|(_, (_, length))| *length > 0) {
-            let copied = if together { base + at - start } else { self.bytes.len() };
-            if !together {
-                self.bytes.extend_from_slice(event.span(f, Needs::NONE));
-            }
-            let words = self.row(row);
-            words[word::SPANS + 2 * f] = u32::try_from(copied).unwrap_or(u32::MAX);
-            words[word::SPANS + 2 * f + 1] = u32::try_from(length).unwrap_or(u32::MAX);
+        let piece = event.bytes().get(start as usize..end as usize);
+        let Some(piece) = piece.filter(|piece| piece.len() as u64 <= sum + GAPS_MAX) else {
+            return self.copy_apart(event, row);
+        };
+        let base = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(piece);
+        for f in 0..field::COUNT {
+            let (at, length) = copied(source, inherited, f);
+            row[word::SPANS + 2 * f] = if length == 0 { 0 } else { at.wrapping_sub(start).wrapping_add(base) };
+            row[word::SPANS + 2 * f + 1] = length;
         }
-        self.row(row)[word::FLAGS] = source[word::FLAGS] & (flag::HAS_DATA | flag::FORM);
+        self.push(&row)
     }
+
+    /// Copies values that lie far apart, or of which there are none.
+    fn copy_apart(&mut self, event: &Event<'_>, row: Row) -> Draft {
+        let draft = self.push(&row);
+        for f in (0..field::COUNT).filter(|f| row[word::INHERIT] & 1 << f == 0) {
+            let start = self.bytes.len();
+            append(&mut self.bytes, event.span(f, Needs::NONE));
+            self.set_span(draft.row, f, start);
+        }
+        draft
+    }
+}
+
+/// Where a field's value lies and how long it is; 0 and 0 if it is not copied.
+#[inline]
+fn copied(source: &Row, inherited: u32, field: usize) -> (u32, u32) {
+    let length = source[word::SPANS + 2 * field + 1];
+    if inherited & 1 << field != 0 || length == 0 { (0, 0) } else { (source[word::SPANS + 2 * field], length) }
 }
 
 /// What a copy leaves to the host: context, of which a transform may only set a part, and what it was not given.
@@ -343,4 +386,4 @@ fn not_copied(event: &Event<'_>) -> u32 {
 }
 
 /// Bytes between an event's values (separators of the message it came in) that are cheaper copied than stepped over.
-const GAPS_MAX: usize = 256;
+const GAPS_MAX: u64 = 256;

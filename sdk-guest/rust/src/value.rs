@@ -72,6 +72,7 @@ impl<'a> Value<'a> {
     }
 
     /// Kind and canonical form, as they stand in an entry.
+    #[inline]
     fn encoded(&self) -> (u8, Cow<'_, [u8]>) {
         match self {
             Value::String(s) => (STRING, s.as_bytes().into()),
@@ -182,10 +183,12 @@ impl<'a> Entries<'a> {
 }
 
 /// Appends an entry; without a value, its removal. A name past 255 bytes is cut, and the host refuses it as too long.
+#[inline]
 pub(crate) fn put_entry(out: &mut Vec<u8>, name: &str, value: Option<Value<'_>>) {
     let (kind, value) = value.as_ref().map_or((REMOVED, (&[][..]).into()), Value::encoded);
     let name = &name.as_bytes()[..name.len().min(usize::from(u8::MAX))];
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes();
+    out.reserve(ENTRY_HEAD + name.len() + value.len());
     out.extend_from_slice(&[
         u8::try_from(name.len()).unwrap_or(u8::MAX),
         kind,

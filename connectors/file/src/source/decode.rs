@@ -17,18 +17,17 @@ pub(super) fn batch(config: &SourceConfig, start: Position, lines: Lines) -> Bat
     match &config.format {
         Format::CloudEvents(validate) => {
             let decoded = json::decode_lines(&lines.chunk, &lines.ranges, *validate);
-            let results = decoded.into_iter().map(|result| result.map_err(|error| error.to_string()));
-            assemble(config, start, &lines, results)
+            assemble(config, start, &lines, decoded.into_iter())
         }
         Format::Lines(envelope) => assemble(config, start, &lines, wrap(config, envelope, start, &lines)),
     }
 }
 
-fn assemble(
+fn assemble<E: Display>(
     config: &SourceConfig,
     start: Position,
     lines: &Lines,
-    results: impl Iterator<Item = Result<Event, String>>,
+    results: impl Iterator<Item = Result<Event, E>>,
 ) -> Batch<Position> {
     let mut batch = Batch {
         events: Vec::with_capacity(lines.ranges.len()),
@@ -46,7 +45,8 @@ fn assemble(
                 batch.events.push(event);
                 batch.behind.push(lines.behind[index]);
             }
-            Err(problem) => {
+            Err(error) => {
+                let problem = error.to_string();
                 let message = &lines.chunk[lines.ranges[index].clone()];
                 let at = line_of(start, lines, index);
                 let before = batch.events.len();

@@ -27,7 +27,7 @@ impl FlatBatch {
             if plan.takes_whole(event) {
                 copy_whole(event, &plan, out, &mut self.bytes);
             } else {
-                copy_runs(event, plan.fields, out, &mut self.bytes);
+                copy_runs(Source::of(event), plan.fields, out, &mut self.bytes, 0);
             }
         }
     }
@@ -86,7 +86,23 @@ fn copy_whole(event: &Event, plan: &Plan, out: &mut [u32], bytes: &mut Vec<u8>) 
         }
     }
     if elsewhere != 0 {
-        copy_runs(event, plan.fields & elsewhere, out, bytes);
+        copy_runs(Source::of(event), plan.fields & elsewhere, out, bytes, 0);
+    }
+}
+
+/// Where values are copied from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) row: &'a row::Row,
+    pub(super) message: &'a [u8],
+    /// What starts with the bit [`SIDE`] point into.
+    pub(super) side: &'a [u8],
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    pub(super) fn of(event: &'a Event) -> Self {
+        Self { row: &event.row, message: &event.message, side: &event.side }
     }
 }
 
@@ -100,8 +116,8 @@ struct Run {
 
 impl Run {
     #[inline]
-    fn copy(self, event: &Event, bytes: &mut Vec<u8>) {
-        let buffer = if self.start & SIDE == 0 { &event.message } else { &event.side };
+    fn copy(self, source: Source<'_>, bytes: &mut Vec<u8>) {
+        let buffer = if self.start & SIDE == 0 { source.message } else { source.side };
         let (start, len) = ((self.start & !SIDE) as usize, (self.end - self.start) as usize);
         // Of a fixed size, a copy is two instructions and no call; what is too much is cut off again.
         match buffer[start..].first_chunk::<SHORT>() {
@@ -118,24 +134,24 @@ impl Run {
 /// Longer than most attributes.
 const SHORT: usize = 32;
 
-/// Copies these fields, each run at once.
+/// Copies these fields, each run at once, and points `out` at them; starts are given `mark` (0 or [`SIDE`]).
 #[inline]
-fn copy_runs(event: &Event, mut fields: u32, out: &mut [u32], bytes: &mut Vec<u8>) {
+pub(super) fn copy_runs(source: Source<'_>, mut fields: u32, out: &mut [u32], bytes: &mut Vec<u8>, mark: u32) {
     let mut run = Run::default();
     while fields != 0 {
         let field = fields.trailing_zeros() as usize;
         fields &= fields - 1;
-        let (start, len) = row::span(&event.row, field);
+        let (start, len) = row::span(source.row, field);
         if len == 0 {
             continue;
         }
         if start != run.end {
-            run.copy(event, bytes);
+            run.copy(source, bytes);
             run = Run { start, end: start };
         }
-        out[4 + 2 * field] = bytes.len() as u32 + (start - run.start);
+        out[4 + 2 * field] = (bytes.len() as u32 + (start - run.start)) | mark;
         out[5 + 2 * field] = len;
         run.end = start + len;
     }
-    run.copy(event, bytes);
+    run.copy(source, bytes);
 }

@@ -10,159 +10,258 @@
 //! - `inherit` bit 16 makes `extensions` a list of changes, whether or not bit 7 is set. Kind 0 stands only there.
 
 mod context;
+mod copies;
 mod extensions;
 mod problem;
 mod rows;
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 
 pub use self::problem::{ReplyFault, ReplyProblem};
-use self::rows::Rows;
-use super::Rights;
+use self::rows::{Row, Rows};
+use super::assemble::{Source, copy_runs};
+use super::{FlatBatch, Rights};
+use crate::entries::Entry;
 use crate::event::{append, check_data, flags_of, form_of};
-use crate::row::{self, INHERIT_PATCH, NAMES, ROW_WORDS, Row, SIDE};
+use crate::row::{self, FIELDS, NAMES, ROW_WORDS, SIDE};
 use crate::{Data, Event, Form, InvalidEvent, rules};
 
-/// Turns what a transform returned into events, checked against contract and rights. `row_words` is the reply's.
-/// `origins[r]` is the event that input row `r` was assembled from. Result: (input row, event), in reply order.
+/// What a transform was asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The batch as it crossed. Row `r` of it was assembled from `events[rows[r]]`.
+    pub batch: &'a FlatBatch,
+    /// Events, of which `batch` holds some.
+    pub events: &'a [Event],
+    /// Which.
+    pub rows: &'a [u32],
+}
+
+/// What a transform returned.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    rows: Vec<Output>,
+    /// The events of those that are made, in their order.
+    made: Vec<Event>,
+}
+
+/// One event of a reply.
+#[derive(Clone, Copy, Debug)]
+struct Output {
+    /// The row of the batch that it stems from.
+    row: u32,
+    made: bool,
+}
+
+impl Outputs {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether each of them is its origin, as it was.
+    pub fn all_unchanged(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    /// The rows of the batch that they stem from, ascending.
+    pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rows.iter().map(|output| output.row)
+    }
+
+    /// Adds those of a later part of the batch, whose first row is row `start` of the whole.
+    pub fn append(&mut self, mut later: Outputs, start: u32) {
+        self.rows.extend(later.rows.iter().map(|output| Output { row: output.row + start, ..*output }));
+        self.made.append(&mut later.made);
+    }
+}
+
+/// The row of the batch that each stems from, and the event; `None` where it is its origin, as it was: nothing was made then,
+/// and nothing copied.
+impl IntoIterator for Outputs {
+    type Item = (u32, Option<Event>);
+    type IntoIter = OutputsIter;
+
+    fn into_iter(self) -> OutputsIter {
+        OutputsIter { rows: self.rows.into_iter(), made: self.made.into_iter() }
+    }
+}
+
+/// Walks [`Outputs`].
+#[derive(Debug)]
+pub struct OutputsIter {
+    rows: std::vec::IntoIter<Output>,
+    made: std::vec::IntoIter<Event>,
+}
+
+impl Iterator for OutputsIter {
+    type Item = (u32, Option<Event>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Output { row, made } = self.rows.next()?;
+        Some((row, if made { self.made.next() } else { None }))
+    }
+}
+
+/// Turns what a transform returned into events, checked against contract and rights. `row_words` is the reply's. In reply order.
 ///
 /// The first fault is returned; it names the output and, where known, the input row to blame.
+///
+/// # Panics
+/// If one of the rows asked about is not one of the events.
 pub fn outputs(
     bytes: Bytes,
     index: &[u32],
     row_words: u32,
-    origins: &[&Event],
+    asked: &Asked<'_>,
     rights: &Rights,
-) -> Result<Vec<(u32, Event)>, ReplyFault> {
-    let rows = Rows::check(bytes.len(), index, row_words, origins.len(), rights.emit)?;
-    let mut writer = Writer { reply: bytes, rights, side: Vec::new() };
+) -> Result<Outputs, ReplyFault> {
+    let rows = Rows::check(bytes.len(), index, row_words, asked.rows.len(), rights.emit)?;
+    let mut writer =
+        Writer { reply: &bytes, rights, batch: asked.batch, made: Vec::new(), side: Vec::new(), entries: Vec::new() };
     let mut out = Vec::with_capacity(rows.len());
-    // Outputs that wait for the side buffer they share.
-    let mut pending = Vec::new();
     for (output, reply) in rows.iter().enumerate() {
-        let origin = reply.origin;
-        let blame = |problem| ReplyFault { output, origin: Some(origin), problem };
-        let (event, made) = writer.event(reply, origins[origin as usize]).map_err(blame)?;
-        if event.size() > rights.event_bytes {
-            return Err(blame(ReplyProblem::EventSize { size: event.size(), limit: rights.event_bytes }));
+        let row = reply.origin;
+        let origin = &asked.events[asked.rows[row as usize] as usize];
+        let blame = |problem| ReplyFault { output, origin: Some(row), problem };
+        let too_large = |size| blame(ReplyProblem::EventSize { size, limit: rights.event_bytes });
+        if copies::is_copy(&bytes, reply, asked.batch) {
+            let size = copies::size(row, asked.batch).unwrap_or_else(|| origin.size());
+            if size > rights.event_bytes {
+                return Err(too_large(size));
+            }
+            out.push(Output { row, made: false });
+            continue;
         }
-        if made {
-            pending.push(output);
+        let made = writer.event(reply, origin).map_err(blame)?;
+        let size = if made { writer.made.last().map_or(0, Event::size) } else { origin.size() };
+        if size > rights.event_bytes {
+            return Err(too_large(size));
         }
-        out.push((origin, event));
+        out.push(Output { row, made });
     }
     if writer.side.len() > row::BUFFER_MAX {
         return Err(ReplyFault { output: 0, origin: None, problem: ReplyProblem::ReplySize });
     }
-    let side = Bytes::from(writer.side);
-    for output in pending {
-        out[output].1.side = side.clone();
+    if !writer.side.is_empty() {
+        let side = Bytes::from(writer.side);
+        for event in &mut writer.made {
+            event.side = side.clone();
+        }
     }
-    Ok(out)
+    Ok(Outputs { rows: out, made: writer.made })
 }
 
-/// One row of a reply, its shape checked.
-#[derive(Clone, Copy)]
-struct Output<'a> {
-    words: &'a [u32],
-    origin: u32,
-    /// k of `<id>.<k>`, if the id is inherited and not alone.
-    number: Option<u32>,
-}
-
-impl Output<'_> {
-    fn inherits(&self, field: usize) -> bool {
-        self.words[row::INHERIT] & 1 << field != 0
-    }
-
-    fn patches_extensions(&self) -> bool {
-        self.words[row::INHERIT] & INHERIT_PATCH != 0
-    }
-}
-
-struct Writer<'a> {
-    reply: Bytes,
-    rights: &'a Rights,
+/// Makes events of rows that are not their origin's copies.
+struct Writer<'r> {
+    reply: &'r Bytes,
+    rights: &'r Rights,
+    batch: &'r FlatBatch,
+    /// The events so far, without their side buffer: it is one for all, and not complete.
+    made: Vec<Event>,
     /// New values of all outputs.
     side: Vec<u8>,
+    /// Of the output at hand.
+    entries: Vec<Entry<'r>>,
 }
 
-/// Fields of an output, each either its origin's or new.
-#[derive(Default)]
-struct Changes<'a> {
-    attributes: [Option<&'a [u8]>; row::ATTRIBUTES],
-    id: Option<Vec<u8>>,
-    extensions: Option<Vec<u8>>,
-    context: Option<Vec<u8>>,
-    /// `Some(None)`: the data is removed.
-    data: Option<Option<Data<'a>>>,
-}
-
-impl Changes<'_> {
-    fn none(&self) -> bool {
-        self.message_stands() && self.context.is_none()
-    }
-
-    /// Whether the origin's structured form still says what the event says.
-    fn message_stands(&self) -> bool {
-        let attributes = self.id.is_none() && self.attributes.iter().all(Option::is_none);
-        attributes && self.extensions.is_none() && self.data.is_none()
-    }
-}
-
-impl Writer<'_> {
-    /// The event of one output, and whether its side buffer is the one being written.
-    fn event(&mut self, output: Output<'_>, origin: &Event) -> Result<(Event, bool), ReplyProblem> {
-        let reply = self.reply.clone();
-        let changes = self.changes(&reply, output, origin)?;
-        if changes.none() {
-            return Ok((origin.clone(), false));
-        }
-        Ok((self.write(&changes, origin), true))
-    }
-
-    fn changes<'r>(&self, reply: &'r Bytes, output: Output<'_>, origin: &Event) -> Result<Changes<'r>, ReplyProblem> {
+impl<'r> Writer<'r> {
+    /// Makes the event of one output; does nothing, and says `false`, if it says what its origin says.
+    fn event(&mut self, output: Row<'_>, origin: &Event) -> Result<bool, ReplyProblem> {
         check_bits(output.words)?;
-        let mut changes = Changes::default();
-        for field in (0..row::ATTRIBUTES).filter(|&field| !output.inherits(field)) {
-            let value = value(reply, output, field)?;
-            changes.attributes[field] = self.attribute(field, value, origin)?;
+        let mut row = origin.row;
+        let mut changed = self.attributes(output, origin, &mut row)?;
+        changed |= self.extensions(output, origin, &mut row)?;
+        if !output.inherits(row::CONTEXT)
+            && let Some(context) = context::merged(origin, value(self.reply, output, row::CONTEXT)?)?
+        {
+            append(&mut self.side, &mut row, row::CONTEXT, &context);
+            changed |= 1 << row::CONTEXT;
         }
-        changes.id = output.number.map(|k| format!("{}.{k}", origin.id()).into_bytes());
-        if output.patches_extensions() {
-            let patch = value(reply, output, row::EXTENSIONS)?;
-            changes.extensions = extensions::patched(origin, patch, self.rights)?;
-        } else if !output.inherits(row::EXTENSIONS) {
-            let replacement = value(reply, output, row::EXTENSIONS)?;
-            changes.extensions = extensions::replaced(origin, replacement, self.rights)?;
+        if !output.inherits(row::DATA)
+            && let Some(data) = self.data(value(self.reply, output, row::DATA)?, output.words[row::FLAGS], origin)?
+        {
+            self.place_data(&mut row, data);
+            changed |= 1 << row::DATA;
         }
-        if !output.inherits(row::CONTEXT) {
-            changes.context = context::merged(origin, value(reply, output, row::CONTEXT)?)?;
+        if changed == 0 {
+            return Ok(false);
         }
-        if !output.inherits(row::DATA) {
-            changes.data = self.data(value(reply, output, row::DATA)?, output.words[row::FLAGS], origin)?;
+        if changed != 1 << row::CONTEXT {
+            row[row::WHOLE + 1] = 0;
         }
-        Ok(changes)
+        // Data is the largest value: whichever message it stands in stays the message, the rest moves if it must.
+        let message = if changed & 1 << row::DATA == 0 { &origin.message } else { self.reply };
+        self.keep(output.origin, origin, changed, &mut row);
+        self.made.push(Event { message: message.clone(), side: Bytes::new(), row });
+        Ok(true)
     }
 
-    /// The new value of an attribute, `None` if it is the origin's.
-    fn attribute<'r>(&self, field: usize, value: &'r [u8], origin: &Event) -> Result<Option<&'r [u8]>, ReplyProblem> {
+    /// Writes the attributes that are not the origin's; one bit each.
+    fn attributes(&mut self, output: Row<'_>, origin: &Event, row: &mut row::Row) -> Result<u32, ReplyProblem> {
+        let mut changed = 0;
+        for field in (0..row::ATTRIBUTES).filter(|&field| !output.inherits(field)) {
+            let value = value(self.reply, output, field)?;
+            if self.is_new(field, value, origin)? {
+                append(&mut self.side, row, field, value);
+                changed |= 1 << field;
+            }
+        }
+        if let Some(k) = output.number {
+            append(&mut self.side, row, row::ID, origin.bytes(row::ID));
+            let start = self.side.len();
+            // Into a vector it cannot fail.
+            let _ = write!(self.side, ".{k}");
+            row[5 + 2 * row::ID] += (self.side.len() - start) as u32;
+            changed |= 1 << row::ID;
+        }
+        Ok(changed)
+    }
+
+    /// Writes the extensions, if they are not the origin's.
+    fn extensions(&mut self, output: Row<'_>, origin: &Event, row: &mut row::Row) -> Result<u32, ReplyProblem> {
+        let start = self.side.len();
+        let changed = if output.patches_extensions() {
+            let patch = value(self.reply, output, row::EXTENSIONS)?;
+            extensions::patched(origin, patch, self.rights, &mut self.entries, &mut self.side)?
+        } else if !output.inherits(row::EXTENSIONS) {
+            let replacement = value(self.reply, output, row::EXTENSIONS)?;
+            extensions::replaced(origin, replacement, self.rights, &mut self.entries, &mut self.side)?
+        } else {
+            false
+        };
+        if !changed {
+            return Ok(0);
+        }
+        row::set_span(row, row::EXTENSIONS, start as u32 | SIDE, (self.side.len() - start) as u32);
+        Ok(1 << row::EXTENSIONS)
+    }
+
+    /// Whether this value of an attribute is another than the origin's, and may be.
+    fn is_new(&self, field: usize, value: &[u8], origin: &Event) -> Result<bool, ReplyProblem> {
         if same(value, origin.bytes(field)) {
-            return Ok(None);
+            return Ok(false);
         }
         if !self.rights.may_write(NAMES[field]) {
             return Err(ReplyProblem::NotWritable(NAMES[field].to_owned()));
         }
         if value.is_empty() {
-            return if field <= row::TYPE { Err(InvalidEvent::Missing(NAMES[field]).into()) } else { Ok(Some(value)) };
+            return if field <= row::TYPE { Err(InvalidEvent::Missing(NAMES[field]).into()) } else { Ok(true) };
         }
         let text = std::str::from_utf8(value).map_err(|_| InvalidEvent::attribute(NAMES[field], "is not UTF-8"))?;
         rules::attribute(field, text)?;
-        Ok(Some(value))
+        Ok(true)
     }
 
     /// The new data, `None` if it is the origin's.
-    fn data<'r>(&self, bytes: &'r [u8], flags: u32, origin: &Event) -> Result<Option<Option<Data<'r>>>, ReplyProblem> {
+    fn data<'d>(&self, bytes: &'d [u8], flags: u32, origin: &Event) -> Result<Option<Option<Data<'d>>>, ReplyProblem> {
         let form = form_of(flags);
         if form.is_none() && flags & row::HAS_DATA != 0 {
             return Err(ReplyProblem::Form);
@@ -188,42 +287,8 @@ impl Writer<'_> {
         Ok(Some(data))
     }
 
-    fn write(&mut self, changes: &Changes<'_>, origin: &Event) -> Event {
-        let mut row = origin.row;
-        // Data is the largest value: whichever message it stands in stays the message, the rest moves if it must.
-        let message = match &changes.data {
-            None => origin.message.clone(),
-            Some(data) => {
-                self.place_data(&mut row, *data);
-                self.reply.clone()
-            }
-        };
-        let moved = if changes.data.is_none() { SIDE } else { 0 };
-        if !changes.message_stands() {
-            row[row::WHOLE + 1] = 0;
-        }
-        for field in 0..row::FIELDS {
-            let new = match field {
-                row::ID if changes.id.is_some() => changes.id.as_deref(),
-                row::EXTENSIONS => changes.extensions.as_deref(),
-                row::CONTEXT => changes.context.as_deref(),
-                row::DATA => None,
-                _ => changes.attributes[field],
-            };
-            let (start, len) = row::span(&row, field);
-            match new {
-                Some(value) => append(&mut self.side, &mut row, field, value),
-                None if field == row::DATA && changes.data.is_some() || len == 0 => {}
-                // In the origin's side buffer, or in a message that is no longer ours.
-                None if moved == 0 || start & SIDE != 0 => append(&mut self.side, &mut row, field, origin.bytes(field)),
-                None => {}
-            }
-        }
-        Event { message, side: Bytes::new(), row }
-    }
-
     /// Points at new data where it stands in the reply.
-    fn place_data(&self, row: &mut Row, data: Option<Data<'_>>) {
+    fn place_data(&self, row: &mut row::Row, data: Option<Data<'_>>) {
         row[row::MARKS] = 0;
         row[row::FLAGS] = 0;
         row::set_span(row, row::DATA, 0, 0);
@@ -233,6 +298,24 @@ impl Writer<'_> {
             row[row::MARKS] = if form == Form::Json { row::JSON_CHECKED } else { 0 };
             row::set_span(row, row::DATA, start as u32, bytes.len() as u32);
         }
+    }
+
+    /// Takes along what did not change: what stood in the origin's side buffer, or in a message that is no longer ours.
+    fn keep(&mut self, at: u32, origin: &Event, changed: u32, row: &mut row::Row) {
+        let message_stays = changed & 1 << row::DATA == 0;
+        let mut kept = 0;
+        for field in (0..FIELDS).filter(|field| changed & 1 << field == 0) {
+            let (start, len) = row::span(&origin.row, field);
+            if len == 0 {
+                // Where an absent value began may be past the end of the new buffer.
+                row::set_span(row, field, 0, 0);
+            } else if !message_stays || start & SIDE != 0 {
+                kept |= 1 << field;
+            }
+        }
+        // The same values stand in the batch, which is still in the core's cache; the origin's own buffers seldom are.
+        let source = copies::laid(at, kept, self.batch).unwrap_or(Source::of(origin));
+        copy_runs(source, kept, row, &mut self.side, SIDE);
     }
 }
 
@@ -258,7 +341,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// The bytes of a field of an output.
-fn value<'r>(reply: &'r [u8], output: Output<'_>, field: usize) -> Result<&'r [u8], ReplyProblem> {
+fn value<'r>(reply: &'r [u8], output: Row<'_>, field: usize) -> Result<&'r [u8], ReplyProblem> {
     let (start, len) = row::span(output.words, field);
     if len == 0 {
         return Ok(&[]);

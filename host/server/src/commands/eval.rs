@@ -139,7 +139,9 @@ async fn ask(guest: &Guest, worker: &mut Worker, kind: Kind, event: Event) -> An
         Kind::Filter => (worker.evaluate(&batch).await, Vec::new(), Vec::new()),
         Kind::Transform => {
             let applied = worker.apply(&batch, &events, &[0]).await;
-            (applied.decisions, applied.outputs.into_iter().map(|(_, event)| event).collect(), Vec::new())
+            let unchanged = || events[0].clone();
+            let outputs = applied.outputs.into_iter().map(|(_, made)| made.unwrap_or_else(unchanged)).collect();
+            (applied.decisions, outputs, Vec::new())
         }
         Kind::Matcher => {
             let assigned = worker.assign(&batch).await;

@@ -6,40 +6,53 @@ use crate::flat::Rights;
 use crate::row;
 use crate::{EXTENSIONS_MAX, Event, InvalidEvent, rules};
 
-/// The origin's extensions with these changes; `None` if nothing differs.
-pub(super) fn patched(origin: &Event, patch: &[u8], rights: &Rights) -> Result<Option<Vec<u8>>, ReplyProblem> {
+/// Appends the origin's extensions with these changes to `side`; nothing, and `false`, if nothing differs.
+pub(super) fn patched<'r>(
+    origin: &Event,
+    patch: &'r [u8],
+    rights: &Rights,
+    changes: &mut Vec<Entry<'r>>,
+    side: &mut Vec<u8>,
+) -> Result<bool, ReplyProblem> {
     if patch.is_empty() {
-        return Ok(None);
+        return Ok(false);
     }
-    let changes = read(patch, Removals::Allowed)?;
+    read(patch, Removals::Allowed, changes)?;
     let old = origin.bytes(row::EXTENSIONS);
     let mut changed = false;
-    for &change in &changes {
+    for &change in &*changes {
         changed |= writes(entries::find(old, change.name), Some(change), rights)?;
     }
     if !changed {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut new = Vec::with_capacity(old.len() + patch.len());
+    let start = side.len();
     let untouched = |entry: &Entry<'_>| changes.iter().all(|change| change.name != entry.name);
     for entry in entries::checked(old).filter(untouched) {
-        entries::push(&mut new, entry);
+        entries::push(side, entry);
     }
     for &change in changes.iter().filter(|change| change.kind != entries::REMOVED) {
-        entries::push(&mut new, change);
+        entries::push(side, change);
     }
-    finish(new)
+    check_count(&side[start..])?;
+    Ok(true)
 }
 
-/// These extensions instead of the origin's; `None` if nothing differs.
-pub(super) fn replaced(origin: &Event, new: &[u8], rights: &Rights) -> Result<Option<Vec<u8>>, ReplyProblem> {
+/// Appends these extensions to `side`, instead of the origin's; nothing, and `false`, if nothing differs.
+pub(super) fn replaced<'r>(
+    origin: &Event,
+    new: &'r [u8],
+    rights: &Rights,
+    new_entries: &mut Vec<Entry<'r>>,
+    side: &mut Vec<u8>,
+) -> Result<bool, ReplyProblem> {
     let old = origin.bytes(row::EXTENSIONS);
     if same(new, old) {
-        return Ok(None);
+        return Ok(false);
     }
     let mut changed = false;
-    let new_entries = read(new, Removals::Refused)?;
-    for &entry in &new_entries {
+    read(new, Removals::Refused, new_entries)?;
+    for &entry in &*new_entries {
         changed |= writes(entries::find(old, entry.name), Some(entry), rights)?;
     }
     for entry in entries::checked(old) {
@@ -47,14 +60,18 @@ pub(super) fn replaced(origin: &Event, new: &[u8], rights: &Rights) -> Result<Op
             changed |= writes(Some(entry), None, rights)?;
         }
     }
-    if changed { finish(new.to_vec()) } else { Ok(None) }
+    if changed {
+        check_count(new)?;
+        side.extend_from_slice(new);
+    }
+    Ok(changed)
 }
 
-fn finish(new: Vec<u8>) -> Result<Option<Vec<u8>>, ReplyProblem> {
-    if entries::checked(&new).count() > EXTENSIONS_MAX {
+fn check_count(run: &[u8]) -> Result<(), ReplyProblem> {
+    if entries::checked(run).count() > EXTENSIONS_MAX {
         return Err(InvalidEvent::TooManyExtensions.into());
     }
-    Ok(Some(new))
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,9 +80,9 @@ enum Removals {
     Refused,
 }
 
-/// The entries of a run from a guest, each valid, none twice, and not too many.
-fn read(run: &[u8], removals: Removals) -> Result<Vec<Entry<'_>>, ReplyProblem> {
-    let mut found: Vec<Entry<'_>> = Vec::new();
+/// Fills `found` with the entries of a run from a guest, each valid, none twice, and not too many.
+fn read<'r>(run: &'r [u8], removals: Removals, found: &mut Vec<Entry<'r>>) -> Result<(), ReplyProblem> {
+    found.clear();
     for entry in Entries::new(run) {
         let entry = entry.map_err(|_| ReplyProblem::Entries("extensions"))?;
         rules::extension_name(entry.name)?;
@@ -83,7 +100,7 @@ fn read(run: &[u8], removals: Removals) -> Result<Vec<Entry<'_>>, ReplyProblem> 
         }
         found.push(entry);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Whether `new` differs from `old`; refused if it does and may not be written. Kinds are hints: a guest that writes the

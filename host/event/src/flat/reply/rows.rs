@@ -1,7 +1,26 @@
 //! The shape of a reply: rows, origins, and how many outputs each origin has.
 
-use super::{Output, ReplyFault, ReplyProblem};
-use crate::row::{self, ROW_WORDS};
+use super::{ReplyFault, ReplyProblem};
+use crate::row::{self, INHERIT_PATCH, ROW_WORDS};
+
+/// One row of a reply, its shape checked.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) words: &'a [u32],
+    pub(super) origin: u32,
+    /// k of `<id>.<k>`, if the id is inherited and not alone.
+    pub(super) number: Option<u32>,
+}
+
+impl Row<'_> {
+    pub(super) fn inherits(&self, field: usize) -> bool {
+        self.words[row::INHERIT] & 1 << field != 0
+    }
+
+    pub(super) fn patches_extensions(&self) -> bool {
+        self.words[row::INHERIT] & INHERIT_PATCH != 0
+    }
+}
 
 /// The rows of a reply whose origins are in range and do not decrease.
 pub(super) struct Rows<'a> {
@@ -59,7 +78,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The rows in order, with the numbers that tell outputs of one origin apart.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Output<'a>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'a>> {
         let inherits_id = |words: &&[u32]| words[row::INHERIT] & 1 << row::ID != 0;
         let mut rows = self.index.chunks_exact(self.row_words).peekable();
         // Of the origin that the rows are at: outputs numbered so far, and whether there are any more to number.
@@ -78,7 +97,7 @@ impl<'a> Rows<'a> {
             next += 1;
             let numbered = several && inherits_id(&words);
             number += u32::from(numbered);
-            Some(Output { words, origin, number: numbered.then_some(number) })
+            Some(Row { words, origin, number: numbered.then_some(number) })
         })
     }
 }
