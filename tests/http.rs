@@ -3,4 +3,6 @@
 mod answers;
 mod campaign;
 mod client;
+mod crowd;
 mod examples;
+mod overload;
