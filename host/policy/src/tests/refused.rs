@@ -1,6 +1,6 @@
 //! Bad documents, and what operators are told about them.
 
-use super::{bad, good, document, run, surroundings};
+use super::{bad, document, good, run, surroundings};
 
 fn policy(spec: &str) -> String {
     surroundings() + &document("FilterPolicy", "p", spec)
