@@ -170,7 +170,7 @@ impl Bench {
         }
     }
 
-    /// The guest copies every event out again; the host checks the copies and makes events of them.
+    /// The guest copies every event out again; the host checks the copies, and finds each to be its origin.
     fn echo(&self, report: &mut Report) {
         let guest = self.guest(&guests::echo());
         let ring = Ring::new(RING, |n| orders::events(n, EVENTS, PAYLOAD)).assembled(guest.needs());
