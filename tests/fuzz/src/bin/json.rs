@@ -10,7 +10,10 @@ fuzz_target!(|input: &[u8]| {
     let whole = json::decode(&text, Validate::Full);
     let loose = json::decode(&text, Validate::Envelope);
     if let Ok(event) = &whole {
-        assert!(serde_json::from_slice::<serde_json::Value>(input).is_ok(), "good, and no JSON");
+        if let Err(error) = serde_json::from_slice::<serde_json::Value>(input) {
+            // Good JSON that a parser of numbers has no room for.
+            assert!(error.to_string().contains("number out of range"), "good, and no JSON: {error}");
+        }
         assert_eq!(loose.as_ref().ok(), Some(event));
         tidegate_fuzz::check_comes_back(event);
     }
