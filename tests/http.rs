@@ -5,4 +5,5 @@ mod campaign;
 mod client;
 mod crowd;
 mod examples;
+mod interop;
 mod overload;
