@@ -184,7 +184,8 @@ fn no_source_file_is_forgotten() {
         let named = |text: &str| {
             text.lines().any(|line| {
                 let line = line.trim();
-                let line = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) ")).unwrap_or(line);
+                let visible = ["pub ", "pub(crate) ", "pub(super) "];
+                let line = visible.iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
                 line == format!("mod {stem};") || line.contains(&format!("{stem}.rs\"]"))
             })
         };

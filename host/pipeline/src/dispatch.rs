@@ -97,15 +97,22 @@ pub(crate) fn route(
     limit: u32,
     answers: &mut Answers,
 ) -> (Vec<Parcel>, RouteTally) {
-    let mut tally = RouteTally { received: u64::from(limit), ..RouteTally::default() };
-    let mut dead = DeadLetters::default();
-    tally.transformed = flow.transformed.iter().filter(|&&origin| origin < limit).count() as u64;
-    settle_fates(plan, route, flow, original, limit, &mut tally, &mut dead, answers);
-    let mut parcels = targets(plan, route, flow, original, limit, &mut tally, &mut dead, answers);
+    let tally = RouteTally { received: u64::from(limit), ..RouteTally::default() };
+    let mut ends = Ends { tally, dead: DeadLetters::default(), answers };
+    ends.tally.transformed = flow.transformed.iter().filter(|&&origin| origin < limit).count() as u64;
+    settle_fates(plan, route, flow, original, limit, &mut ends);
+    let mut parcels = targets(plan, route, flow, original, limit, &mut ends);
     if let Some(sink) = &route.dead_letter {
-        parcels.extend(dead.parcel(route, sink));
+        parcels.extend(ends.dead.parcel(route, sink));
     }
-    (parcels, tally)
+    (parcels, ends.tally)
+}
+
+/// How events of a batch end on one route, as it is collected.
+struct Ends<'a> {
+    tally: RouteTally,
+    dead: DeadLetters,
+    answers: &'a mut Answers,
 }
 
 fn targets(
@@ -114,10 +121,9 @@ fn targets(
     flow: &Flow<'_>,
     original: &[Event],
     limit: u32,
-    tally: &mut RouteTally,
-    dead: &mut DeadLetters,
-    answers: &mut Answers,
+    ends: &mut Ends<'_>,
 ) -> Vec<Parcel> {
+    let Ends { tally, dead, answers } = ends;
     // A single target is likely to want what came through; of several, each wants its part.
     let expected = if route.targets.len() == 1 { flow.len() } else { 0 };
     let room = |_| (Vec::with_capacity(expected), Vec::with_capacity(expected));
@@ -191,10 +197,9 @@ fn settle_fates(
     flow: &Flow<'_>,
     original: &[Event],
     limit: u32,
-    tally: &mut RouteTally,
-    dead: &mut DeadLetters,
-    answers: &mut Answers,
+    ends: &mut Ends<'_>,
 ) {
+    let Ends { tally, dead, answers } = ends;
     let none: Arc<str> = "".into();
     // Most drops of a batch share policy and reason: count runs of them.
     let mut run: Option<(usize, Arc<str>, u64)> = None;
