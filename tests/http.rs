@@ -5,5 +5,6 @@ mod campaign;
 mod client;
 mod crowd;
 mod examples;
+mod independence;
 mod interop;
 mod overload;

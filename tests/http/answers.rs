@@ -73,7 +73,11 @@ async fn each_outcome_has_its_answer() {
         ("test.retry", 503, "default/retry"),
         ("other", 422, "no target of the route wants it"),
     ] {
-        let answer = post(&mut client, &event(ty, ty)).await;
+        let mut answer = post(&mut client, &event(ty, ty)).await;
+        // Right behind an event that was given back the lane may still stand.
+        while status != 503 && answer.text().contains("held behind") {
+            answer = post(&mut client, &event(ty, ty)).await;
+        }
         assert_eq!(answer.status.as_u16(), status, "{ty}: {}", answer.text());
         assert!(answer.text().contains(words), "{ty}: {}", answer.text());
         let problem = (status != 204).then_some("application/problem+json");

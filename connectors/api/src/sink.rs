@@ -169,6 +169,13 @@ impl Sink {
         self.shards.iter().map(Shard::pending_events).sum()
     }
 
+    /// What makes it give up what it is failing with, once called: a writer that cannot write is gone from then on, and what it had
+    /// accepted is not durable. One that can goes on to its end. This is no handle: it keeps no sink open.
+    pub fn give_up(&self) -> impl FnOnce() + Send + 'static {
+        let all: Vec<_> = self.shards.iter().map(Shard::give_up).collect();
+        move || all.into_iter().for_each(|give_up| give_up())
+    }
+
     /// Waits for the sink's tasks to have ended, without keeping them from that: this is no handle.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let ended: Vec<_> = self.shards.iter().map(Shard::ended).collect();

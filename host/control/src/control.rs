@@ -144,7 +144,7 @@ impl Control {
         });
         drop(self.pipeline.live().swap(plan));
         self.guests = guests;
-        self.sinks = sinks.instead_of(std::mem::take(&mut self.sinks));
+        self.sinks = sinks.instead_of(std::mem::take(&mut self.sinks), self.options.grace);
         self.reconcile(&documents).await;
         if self.history.len() == HISTORY_MAX {
             self.history.pop_front();
@@ -255,6 +255,9 @@ impl Control {
         }
         // They are tried again.
         self.unopened.clear();
+        for source in documents.sources.iter().filter(|source| !routed(source)) {
+            tracing::warn!(source = %source.meta.id, "no route reads it, so it is not opened");
+        }
         for (id, (source, open)) in wanted {
             if !self.sources.contains_key(&id) && self.open(&id, source, &open) {
                 self.sources.insert(id, open);

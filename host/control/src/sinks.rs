@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use tidegate_connector::{Backoff, ConfigError, Registry, Sink, SinkOptions, WriteError, Writer, connector::Place};
@@ -29,6 +30,13 @@ struct Open {
     retry: spec::Retry,
     base_dir: PathBuf,
     sink: Sink,
+}
+
+impl Open {
+    /// Whether they are opened for the same.
+    fn is_for(&self, other: &Open) -> bool {
+        self.connector == other.connector && self.retry == other.retry && self.base_dir == other.base_dir
+    }
 }
 
 impl Sinks {
@@ -57,11 +65,19 @@ impl Sinks {
         }
     }
 
-    /// These sinks instead of `before`, which may still have much to write.
-    pub(crate) fn instead_of(mut self, before: Sinks) -> Sinks {
+    /// These sinks instead of `before`, which may still have much to write. One that fails all through the grace time is given up.
+    pub(crate) fn instead_of(mut self, before: Sinks, grace: Duration) -> Sinks {
         self.gone = before.gone;
         self.gone.retain(|id, ended| !*ended.borrow() && !self.open.contains_key(id));
         for (id, open) in before.open {
+            if self.open.get(&id).is_none_or(|now| !now.is_for(&open)) {
+                // What it cannot write for so long comes again, for the documents of today.
+                let give_up = open.sink.give_up();
+                tokio::spawn(async move {
+                    tokio::time::sleep(grace).await;
+                    give_up();
+                });
+            }
             if !self.open.contains_key(&id) {
                 let (tell, ended) = watch::channel(false);
                 let end = open.sink.ended();

@@ -127,31 +127,20 @@ impl LaneTask {
         loop {
             context.shared.in_flight.store(window.events(), std::sync::atomic::Ordering::Relaxed);
             let draining = *drain.borrow();
-            if window.is_empty() {
-                match next {
-                    _ if draining => break,
-                    Next::End => break,
-                    Next::Retry => next = Next::Take,
-                    Next::Pause => {
-                        tokio::select! {
-                            _ = changed.changed() => {}
-                            _ = drain.changed() => {}
-                        }
-                        context.shared.set(LaneState::Running);
-                        next = Next::Take;
-                        continue;
-                    }
-                    Next::Take => {}
-                }
+            if window.is_empty() && (draining || matches!(next, Next::End)) {
+                break;
+            }
+            let settled = window.is_settled_in_order();
+            if settled && matches!(next, Next::Retry) {
+                next = Next::Take;
             }
             let room = pause_until.is_none() && window.has_room(context.options);
             let takes = matches!(next, Next::Take) && !draining && room;
             tokio::select! {
                 biased;
-                progress = progress(&mut window), if !window.is_empty() => {
-                    if let Some(hold) = settle_front(&mut window, progress, &context.source).await {
-                        // What came after the stuck batch comes again behind it: their deliveries go unsettled.
-                        while window.pop().is_some() {}
+                (batch, progress) = window.progress(), if !window.is_empty() => {
+                    if let Some(hold) = context.settle(&mut window, batch, progress).await {
+                        window.void();
                         next = context.hold(&hold);
                     }
                 }
@@ -186,6 +175,10 @@ impl LaneTask {
                         }
                     }
                 },
+                _ = changed.changed(), if settled && matches!(next, Next::Pause) => {
+                    context.shared.set(LaneState::Running);
+                    next = Next::Take;
+                }
                 _ = drain.changed(), if !draining => {}
                 () = tokio::time::sleep_until(pause_until.unwrap_or_else(Instant::now)), if pause_until.is_some() => pause_until = None,
                 () = tokio::time::sleep(IDLE), if worked && window.is_empty() => {
@@ -288,6 +281,37 @@ impl Context {
         })
     }
 
+    /// Takes a batch one step on. A hold means: it is settled as far as it could be, the rest comes again.
+    async fn settle(&self, window: &mut Window, mut batch: InFlight, progress: Progress) -> Option<Hold> {
+        let mut hold = None;
+        match progress {
+            Progress::Durable => {}
+            Progress::DeadLetter(parcel) => {
+                let sending = parcel.send().await;
+                batch.sendings.push_back(sending);
+                window.put_back(batch);
+                return None;
+            }
+            Progress::Stuck { row, by, reason } => {
+                batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
+                batch.answers.held(row, &by, &reason);
+                // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
+                batch.tallies.clear();
+                // A sink of other documents than those of today: today's may do better.
+                let old = batch.plan.generation != self.live.load().generation;
+                let why = if old { HoldWhy::Retry } else { HoldWhy::Pause };
+                hold = Some(Hold { row, why, by, reason: reason.into() });
+            }
+        }
+        match batch.settle().await {
+            Ok(_) => hold,
+            Err(error) => {
+                let reason = format!("the position could not be stored: {error}").into();
+                Some(hold.unwrap_or(Hold { row: 0, why: HoldWhy::Retry, by: self.source.clone(), reason }))
+            }
+        }
+    }
+
     fn hold(&self, hold: &Hold) -> Next {
         match hold.why {
             HoldWhy::Pause => {
@@ -320,41 +344,6 @@ impl Context {
         let state = LaneState::Held { by: self.source.clone(), reason: error.to_string().into() };
         if self.shared.set(state) {
             tracing::warn!(source = %self.source, lane = %self.name, "trying again: {error}");
-        }
-    }
-}
-
-/// Waits for the oldest batch. Cancel-safe.
-async fn progress(window: &mut Window) -> Progress {
-    match window.front() {
-        Some(batch) => batch.progress().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Takes the oldest batch one step on. A hold means: it is settled as far as it could be, the rest comes again.
-async fn settle_front(window: &mut Window, progress: Progress, source: &Arc<str>) -> Option<Hold> {
-    if let Progress::DeadLetter(parcel) = progress {
-        let sending = parcel.send().await;
-        if let Some(batch) = window.front() {
-            batch.sendings.push_back(sending);
-        }
-        return None;
-    }
-    let mut batch = window.pop()?;
-    let mut hold = None;
-    if let Progress::Stuck { row, by, reason } = progress {
-        batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
-        batch.answers.held(row, &by, &reason);
-        // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
-        batch.tallies.clear();
-        hold = Some(Hold { row, why: HoldWhy::Pause, by, reason: reason.into() });
-    }
-    match batch.settle().await {
-        Ok(_) => hold,
-        Err(error) => {
-            let reason = format!("the position could not be stored: {error}").into();
-            Some(hold.unwrap_or(Hold { row: 0, why: HoldWhy::Retry, by: source.clone(), reason }))
         }
     }
 }

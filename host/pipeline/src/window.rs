@@ -2,6 +2,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use futures_util::{
+    future::BoxFuture,
+    stream::{FuturesUnordered, StreamExt as _},
+};
 use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Settled, Settlement, SourceError};
 use tidegate_event::Event;
 
@@ -29,10 +33,14 @@ impl Default for WindowOptions {
     }
 }
 
-/// Batches sent and not yet settled, oldest first.
+/// Batches sent and not yet settled.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    batches: VecDeque<InFlight>,
+    /// Oldest first: a position can only move on when everything before it is done.
+    ordered: VecDeque<InFlight>,
+    /// Of senders who wait for an answer: each is settled for itself, as soon as it is done. Who waits for a sink that hangs must not
+    /// keep others waiting.
+    answered: FuturesUnordered<BoxFuture<'static, (InFlight, Progress)>>,
     events: usize,
     bytes: usize,
 }
@@ -41,22 +49,75 @@ impl Window {
     pub(crate) fn push(&mut self, batch: InFlight) {
         self.events += batch.originals.len();
         self.bytes += batch.bytes;
-        self.batches.push_back(batch);
+        self.put(batch, VecDeque::push_back);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<InFlight> {
-        let batch = self.batches.pop_front()?;
+    fn put(&mut self, mut batch: InFlight, place: fn(&mut VecDeque<InFlight>, InFlight)) {
+        if batch.answers.wanted() {
+            self.answered.push(Box::pin(async move {
+                let progress = batch.progress().await;
+                (batch, progress)
+            }));
+        } else {
+            place(&mut self.ordered, batch);
+        }
+    }
+
+    /// A batch that was taken out and is not done: it has its old place again.
+    pub(crate) fn put_back(&mut self, batch: InFlight) {
+        self.events += batch.originals.len();
+        self.bytes += batch.bytes;
+        self.put(batch, VecDeque::push_front);
+    }
+
+    fn taken(&mut self, batch: &InFlight) {
         self.events -= batch.originals.len();
         self.bytes -= batch.bytes;
-        Some(batch)
     }
 
-    pub(crate) fn front(&mut self) -> Option<&mut InFlight> {
-        self.batches.front_mut()
+    /// Waits for a batch to get on, and takes it out: the oldest, or any whose sender waits. Cancel-safe.
+    pub(crate) async fn progress(&mut self) -> (InFlight, Progress) {
+        let Window { ordered, answered, .. } = self;
+        let front = async {
+            match ordered.front_mut() {
+                Some(batch) => batch.progress().await,
+                None => std::future::pending().await,
+            }
+        };
+        let next = async {
+            match answered.next().await {
+                Some(ended) => ended,
+                None => std::future::pending().await,
+            }
+        };
+        let (batch, progress) = tokio::select! {
+            biased;
+            progress = front => (None, progress),
+            (batch, progress) = next => (Some(batch), progress),
+        };
+        let batch = match batch.or_else(|| self.ordered.pop_front()) {
+            Some(batch) => batch,
+            None => return std::future::pending().await,
+        };
+        self.taken(&batch);
+        (batch, progress)
+    }
+
+    /// Lets go of what came after a batch that is stuck, unsettled: it comes again behind it. Those whose senders wait are for
+    /// themselves.
+    pub(crate) fn void(&mut self) {
+        while let Some(batch) = self.ordered.pop_front() {
+            self.taken(&batch);
+        }
+    }
+
+    /// Whether nothing is left that has to be settled before a held row can be taken again.
+    pub(crate) fn is_settled_in_order(&self) -> bool {
+        self.ordered.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.ordered.is_empty() && self.answered.is_empty()
     }
 
     pub(crate) fn events(&self) -> usize {

@@ -26,9 +26,16 @@ pub(super) struct Shared {
     bytes_max: u32,
     trouble: Mutex<Option<String>>,
     pub(super) closing: Notify,
+    given_up: watch::Sender<bool>,
 }
 
 impl Shared {
+    /// Waits until nobody wants the sink to try again. Cancel-safe.
+    pub(super) async fn given_up(&self) {
+        // The sender is here: it cannot be gone.
+        let _ = self.given_up.subscribe().wait_for(|given_up| *given_up).await;
+    }
+
     pub(super) fn set_trouble(&self, trouble: Option<String>) -> Option<String> {
         std::mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
     }
@@ -50,6 +57,7 @@ impl Shard {
             bytes_max,
             trouble: Mutex::new(None),
             closing: Notify::new(),
+            given_up: watch::Sender::new(false),
         });
         // A job holds at least one event permit, so a channel of that capacity is never full.
         let (jobs, queue) = mpsc::channel(events_max as usize);
@@ -107,6 +115,13 @@ impl Shard {
         async move {
             // An error means that the task is gone, which is the end as well.
             let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    pub(super) fn give_up(&self) -> impl FnOnce() + Send + use<> {
+        let shared = self.shared.clone();
+        move || {
+            shared.given_up.send_replace(true);
         }
     }
 

@@ -77,7 +77,13 @@ impl Task {
                 Err(WriteError::Transient { written, after, place, cause }) => {
                     let progress = written.min(rest);
                     group.advance(progress);
-                    self.failed(format!("{place}: {cause}"), progress, after, group).await;
+                    let trouble = format!("{place}: {cause}");
+                    let shared = self.shared.clone();
+                    tokio::select! {
+                        biased;
+                        () = shared.given_up() => return Err(format!("{trouble} (given up)")),
+                        () = self.failed(trouble.clone(), progress, after, group) => {}
+                    }
                 }
                 Err(WriteError::Permanent { index, place, cause }) => {
                     group.advance(index.min(rest));
