@@ -17,7 +17,7 @@ impl Answers {
         self.0.is_some()
     }
 
-    /// Of several fates of one event the worst is told.
+    /// Of several fates of one event the worst is told. Nothing is made of it where nobody is told.
     pub(crate) fn note(&mut self, row: u32, fate: impl FnOnce() -> Fate) {
         if let Some(fates) = &mut self.0 {
             let fate = fate();
@@ -28,16 +28,16 @@ impl Answers {
         }
     }
 
-    pub(crate) fn dropped(&mut self, row: u32, by: &Arc<str>, reason: Option<&Arc<str>>) {
-        self.note(row, || Fate::Dropped { by: by.clone(), reason: reason.cloned() });
+    pub(crate) fn dropped(&mut self, row: u32, by: &Arc<str>, reason: impl FnOnce() -> Option<Arc<str>>) {
+        self.note(row, || Fate::Dropped { by: by.clone(), reason: reason() });
     }
 
     pub(crate) fn rejected(&mut self, row: u32, by: &Arc<str>, reason: &str) {
         self.note(row, || Fate::Rejected { by: by.clone(), reason: reason.into() });
     }
 
-    pub(crate) fn dead_lettered(&mut self, row: u32, by: &Arc<str>, reason: &str) {
-        self.note(row, || Fate::DeadLettered { by: by.clone(), reason: reason.into() });
+    pub(crate) fn dead_lettered(&mut self, row: u32, by: &Arc<str>, reason: impl FnOnce() -> Arc<str>) {
+        self.note(row, || Fate::DeadLettered { by: by.clone(), reason: reason() });
     }
 
     pub(crate) fn held(&mut self, row: u32, by: &Arc<str>, reason: &str) {
@@ -59,9 +59,9 @@ mod tests {
         let by: Arc<str> = "default/p".into();
         let mut answers = Answers::new(true);
         answers.rejected(7, &by, "no");
-        answers.dropped(7, &by, None);
-        answers.dropped(2, &by, None);
-        answers.dead_lettered(2, &by, "poison");
+        answers.dropped(7, &by, || None);
+        answers.dropped(2, &by, || None);
+        answers.dead_lettered(2, &by, || "poison".into());
         let fates = answers.into_fates();
         assert!(matches!(&fates[..], [(2, Fate::DeadLettered { .. }), (7, Fate::Rejected { .. })]), "{fates:?}");
     }

@@ -142,7 +142,7 @@ fn targets(
                     origins.push(outgoing.origin);
                 }
                 Err(reason) => {
-                    answers.dead_lettered(outgoing.origin, &target.id, &reason);
+                    answers.dead_lettered(outgoing.origin, &target.id, || reason.as_str().into());
                     let cause = cause(plan, route, "undeliverable", &reason, &target.id, "");
                     dead.push(outgoing.origin, &original[outgoing.origin as usize], &target.id, cause);
                 }
@@ -156,12 +156,12 @@ fn targets(
                     answers.rejected(outgoing.origin, by, reason);
                 }
                 (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
-                    answers.dead_lettered(outgoing.origin, by, reason);
+                    answers.dead_lettered(outgoing.origin, by, || reason.into());
                     let cause = cause(plan, route, "unmatched", reason, by, "");
                     dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
                 }
                 (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => {
-                    answers.dropped(outgoing.origin, by, Some(&reason.into()));
+                    answers.dropped(outgoing.origin, by, || Some(reason.into()));
                     tally.unmatched += 1;
                 }
             }
@@ -206,7 +206,7 @@ fn settle_fates(
     for (origin, fate) in flow.fates.iter().filter(|(origin, _)| *origin < limit) {
         match fate {
             Fate::Dropped { stage, reason } => {
-                answers.dropped(*origin, &route.stages[*stage].policy, reason.as_ref());
+                answers.dropped(*origin, &route.stages[*stage].policy, || reason.clone());
                 let reason = reason.as_ref().unwrap_or(&none);
                 match &mut run {
                     Some((at, why, count)) if *at == *stage && why == reason => *count += 1,
@@ -217,7 +217,7 @@ fn settle_fates(
                 }
             }
             Fate::DroppedByFailure { stage, cause } => {
-                answers.dropped(*origin, &route.stages[*stage].policy, Some(&(*cause).into()));
+                answers.dropped(*origin, &route.stages[*stage].policy, || Some((*cause).into()));
                 bump(&mut tally.dropped_by_failure, &route.stages[*stage].policy, &(*cause).into(), 1);
             }
             Fate::Bypassed { stage, cause } => {
@@ -229,7 +229,7 @@ fn settle_fates(
                 answers.rejected(*origin, policy, &told(cause, reason));
             }
             Fate::DeadLetter { stage, cause: word, reason } => {
-                answers.dead_lettered(*origin, &route.stages[*stage].policy, &told(word, reason));
+                answers.dead_lettered(*origin, &route.stages[*stage].policy, || told(word, reason).into());
                 let stage = &route.stages[*stage];
                 let cause = cause(plan, route, word, reason, &stage.policy, stage.digest());
                 dead.push(*origin, &original[*origin as usize], &stage.policy, cause);

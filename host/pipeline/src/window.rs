@@ -47,12 +47,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn push(&mut self, batch: InFlight) {
-        self.events += batch.originals.len();
-        self.bytes += batch.bytes;
         self.put(batch, VecDeque::push_back);
     }
 
     fn put(&mut self, mut batch: InFlight, place: fn(&mut VecDeque<InFlight>, InFlight)) {
+        self.events += batch.originals.len();
+        self.bytes += batch.bytes;
         if batch.answers.wanted() {
             self.answered.push(Box::pin(async move {
                 let progress = batch.progress().await;
@@ -65,8 +65,6 @@ impl Window {
 
     /// A batch that was taken out and is not done: it has its old place again.
     pub(crate) fn put_back(&mut self, batch: InFlight) {
-        self.events += batch.originals.len();
-        self.bytes += batch.bytes;
         self.put(batch, VecDeque::push_front);
     }
 
@@ -178,7 +176,7 @@ impl InFlight {
                 Some(parcel) => {
                     let by = destination(&sending);
                     for (at, reason) in &sent.refused {
-                        self.answers.dead_lettered(sending.origins[*at], &by, reason);
+                        self.answers.dead_lettered(sending.origins[*at], &by, || reason.as_str().into());
                     }
                     return Progress::DeadLetter(parcel);
                 }
