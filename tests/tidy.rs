@@ -45,6 +45,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tidegate-connector-memory", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-connector-file", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-connector-http", &["tidegate-event", "tidegate-connector"]),
+    ("tidegate-connector-kafka", &["tidegate-event", "tidegate-connector"]),
+    ("tidegate-connector-nats", &["tidegate-event", "tidegate-connector"]),
+    ("tidegate-brokers", &[]),
     ("tidegate-pipeline", &["tidegate-event", "tidegate-engine", "tidegate-matching", "tidegate-connector"]),
     (
         "tidegate-control",
@@ -70,6 +73,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "tidegate-connector-memory",
             "tidegate-connector-file",
             "tidegate-connector-http",
+            "tidegate-connector-kafka",
+            "tidegate-connector-nats",
         ],
     ),
     // Guests share only `wit/` with the host.

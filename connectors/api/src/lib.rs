@@ -20,6 +20,7 @@ pub mod config;
 pub mod conformance;
 pub mod connector;
 pub mod envelope;
+pub mod headers;
 pub mod ledger;
 pub mod secret;
 pub mod sink;
@@ -27,6 +28,7 @@ pub mod source;
 
 pub use backoff::Backoff;
 pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry};
+pub use headers::{Headers, HeadersConfig};
 pub use ledger::Ledger;
 pub use secret::{Secret, SecretConfig, SecretError};
 pub use sink::{Receipt, Sent, Sink, SinkOptions, WriteError, Writer};

