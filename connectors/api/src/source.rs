@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tidegate_event::Event;
+
+use crate::LagGauge;
 
 /// A place events come from; opened once per host, whatever the number of routes that name it.
 #[async_trait]
@@ -23,6 +25,12 @@ pub trait Source: Send {
 pub trait Lane: Send {
     /// What operators know it by: `orders.jsonl`, `orders/3`.
     fn name(&self) -> &str;
+
+    /// What tells how far it is behind its stream; asked for once, before the first `next`. `None`: it cannot say, and the host
+    /// tells what is delivered and not settled.
+    fn lag(&self) -> Option<LagGauge> {
+        None
+    }
 
     /// The next batch: at most [`LANE_BATCH_EVENTS`] events or [`LANE_BATCH_BYTES`], or what is ready; waits when nothing is.
     /// A delivery may consist of malformed messages only.
@@ -154,6 +162,12 @@ pub enum Fate {
 /// The duty to settle one delivery, in the lane's order. Dropping it is `Nack { events: 0 }` without delay.
 #[async_trait]
 pub trait Settlement: Send {
+    /// When the oldest of its events came to where the lane reads it, by the broker's clock: the age of what is not settled is
+    /// told from it. `None`: when the host took the delivery.
+    fn since(&self) -> Option<SystemTime> {
+        None
+    }
+
     /// Whether [`report`](Settlement::report) is wanted. Most sources have nobody to tell, and telling costs.
     fn answers(&self) -> bool {
         false
