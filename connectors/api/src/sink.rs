@@ -5,9 +5,10 @@
 
 mod receipt;
 mod shard;
+mod streams;
 mod task;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tidegate_event::Event;
 
 pub use self::receipt::{Receipt, Sent};
 use self::shard::Shard;
+use self::streams::{Streams, UnderWay};
 use crate::Backoff;
 
 /// Events in one call of [`Writer::write`] at most, unless a single batch is larger.
@@ -117,6 +119,7 @@ pub struct Sink {
     name: Arc<str>,
     /// One a writer.
     shards: Arc<[Shard]>,
+    streams: Arc<Streams>,
 }
 
 impl Sink {
@@ -127,8 +130,8 @@ impl Sink {
     }
 
     /// The same with several writers, at least one, each with a task and its part of the queue. Events of one stream share a
-    /// writer: those of one ordering key, else of one sender (context `peer`), else all. Between streams there is no order, and
-    /// none waits for another that is slow.
+    /// writer while they are under way: those of one ordering key, else of one sender (context `peer`), else all. Between streams
+    /// there is no order, and none waits for another that is slow while a writer is idle.
     pub fn start_all(name: &str, writers: Vec<Box<dyn Writer>>, options: SinkOptions) -> Sink {
         let parts = writers.len().max(1);
         let options = SinkOptions {
@@ -137,7 +140,7 @@ impl Sink {
             ..options
         };
         let shards = writers.into_iter().map(|writer| Shard::start(name, writer, options.clone())).collect();
-        Sink { name: name.into(), shards }
+        Sink { name: name.into(), shards, streams: Streams::new(parts) }
     }
 
     /// What it is called in documents, logs and metrics.
@@ -153,9 +156,12 @@ impl Sink {
         match (&*self.shards, &events[..]) {
             (_, []) => Receipt::resolved(Sent::default()),
             ([], _) => Receipt::resolved(Sent { refused: Vec::new(), closed: Some("no writer".to_owned()) }),
-            ([only], _) => only.send(events).await,
-            (shards, [event]) => shards[shard_of(event, shards.len())].send(events).await,
-            (shards, _) => send_parts(shards, events).await,
+            ([only], _) => only.send(events, Vec::new()).await,
+            (shards, [event]) => {
+                let under_way = self.streams.begin(self.streams.place_of(event));
+                shards[under_way.writer()].send(events, vec![under_way]).await
+            }
+            (shards, _) => send_parts(shards, &self.streams, events).await,
         }
     }
 
@@ -197,28 +203,34 @@ impl Sink {
     }
 }
 
-/// Which writer an event is for: fixed within a process, so that what has an order keeps it.
-fn shard_of(event: &Event, shards: usize) -> usize {
-    let Some(stream) = event.ordering_key().or_else(|| event.context("peer")) else { return 0 };
-    let mut hasher = DefaultHasher::new();
-    stream.hash(&mut hasher);
-    (hasher.finish() % shards as u64) as usize
-}
-
 /// Room is taken of one shard after another, always in the same order: two lanes cannot wait for each other. Only then is
 /// anything sent.
-async fn send_parts(shards: &[Shard], events: Vec<Event>) -> Receipt {
-    let mut parts: Vec<(Vec<Event>, Vec<usize>)> = shards.iter().map(|_| Default::default()).collect();
+async fn send_parts(shards: &[Shard], streams: &Arc<Streams>, events: Vec<Event>) -> Receipt {
+    let mut under_way: BTreeMap<usize, UnderWay> = BTreeMap::new();
+    let mut parts: Vec<Part> = shards.iter().map(|_| Part::default()).collect();
     for (position, event) in events.into_iter().enumerate() {
-        let (events, positions) = &mut parts[shard_of(&event, shards.len())];
-        events.push(event);
-        positions.push(position);
+        let place = streams.place_of(&event);
+        let writer = under_way.entry(place).or_insert_with(|| streams.begin(place)).writer();
+        parts[writer].events.push(event);
+        parts[writer].positions.push(position);
+    }
+    for (_, under_way) in under_way {
+        parts[under_way.writer()].streams.push(under_way);
     }
     let mut ready = Vec::new();
-    for (shard, (events, positions)) in shards.iter().zip(parts).filter(|(_, (events, _))| !events.is_empty()) {
-        let room = shard.room(&events).await;
-        ready.push((shard, room, events, positions));
+    for (shard, part) in shards.iter().zip(parts).filter(|(_, part)| !part.events.is_empty()) {
+        let room = shard.room(&part.events).await;
+        ready.push((shard, room, part));
     }
-    let sent = ready.into_iter().map(|(shard, room, events, positions)| (shard.put(events, room), positions));
+    let sent =
+        ready.into_iter().map(|(shard, room, part)| (shard.put(part.events, part.streams, room), part.positions));
     Receipt::of_parts(sent.collect())
+}
+
+/// What one writer gets of a batch.
+#[derive(Default)]
+struct Part {
+    events: Vec<Event>,
+    positions: Vec<usize>,
+    streams: Vec<UnderWay>,
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_event::Event;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::streams::UnderWay;
 use super::task::{Job, Task};
 use super::{Receipt, Sent, SinkOptions, Writer};
 
@@ -71,9 +72,9 @@ impl Shard {
         Shard { jobs, shared, ended }
     }
 
-    pub(super) async fn send(&self, events: Vec<Event>) -> Receipt {
+    pub(super) async fn send(&self, events: Vec<Event>, streams: Vec<UnderWay>) -> Receipt {
         let room = self.room(&events).await;
-        self.put(events, room)
+        self.put(events, streams, room)
     }
 
     /// Waits until the queue has room. Cancel-safe.
@@ -89,9 +90,9 @@ impl Shard {
     }
 
     /// Puts events into the queue where there is room for them.
-    pub(super) fn put(&self, events: Vec<Event>, room: Room) -> Receipt {
+    pub(super) fn put(&self, events: Vec<Event>, streams: Vec<UnderWay>, room: Room) -> Receipt {
         let Some((permits, bytes)) = room else { return self.closed() };
-        let (job, receipt) = Job::new(events, bytes, permits);
+        let (job, receipt) = Job::new(events, bytes, streams, permits);
         match self.jobs.try_send(job) {
             Ok(()) => receipt,
             Err(_) => self.closed(),

@@ -10,6 +10,7 @@ use tidegate_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::shard::Shared;
+use super::streams::UnderWay;
 use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, SinkOptions, WriteError, Writer};
 
 /// A wait that the other side asks for counts up to here: nobody else may stop a sink for good.
@@ -21,13 +22,19 @@ pub(super) struct Job {
     events: Vec<Event>,
     bytes: usize,
     answer: oneshot::Sender<Sent>,
+    _streams: Vec<UnderWay>,
     _permits: [OwnedSemaphorePermit; 2],
 }
 
 impl Job {
-    pub(super) fn new(events: Vec<Event>, bytes: usize, permits: [OwnedSemaphorePermit; 2]) -> (Job, Receipt) {
+    pub(super) fn new(
+        events: Vec<Event>,
+        bytes: usize,
+        streams: Vec<UnderWay>,
+        permits: [OwnedSemaphorePermit; 2],
+    ) -> (Job, Receipt) {
         let (answer, receipt) = oneshot::channel();
-        (Job { events, bytes, answer, _permits: permits }, Receipt::waiting(receipt))
+        (Job { events, bytes, answer, _streams: streams, _permits: permits }, Receipt::waiting(receipt))
     }
 
     fn resolve(self, sent: Sent) {
