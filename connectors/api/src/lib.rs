@@ -33,7 +33,9 @@ pub use headers::{Headers, HeadersConfig};
 pub use lag::{Lag, LagGauge};
 pub use ledger::Ledger;
 pub use secret::{Secret, SecretConfig, SecretError};
-pub use sink::{Receipt, Sent, Sink, SinkOptions, WriteError, Writer};
+pub use sink::{
+    Breaker, BreakerOptions, Circuit, RateKey, RateLimit, Receipt, Sent, Sink, SinkOptions, WriteError, Writer,
+};
 pub use source::{
     Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,
     SourceError,

@@ -2,7 +2,12 @@
 //!
 //! Lanes [`send`](Sink::send) batches and hold [`Receipt`]s; one task a sink owns the connector's [`Writer`], groups
 //! what has queued up, retries in order and resolves the receipts. Nothing here knows what an event is for.
+//!
+//! How a sink is delivered to ([`SinkOptions`]: retries, timeout, rate, breaker) is minded here, for every connector alike.
 
+mod breaker;
+mod gate;
+mod rate;
 mod receipt;
 mod shard;
 mod streams;
@@ -15,6 +20,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tidegate_event::Event;
 
+pub use self::breaker::{Breaker, BreakerOptions, Circuit};
+use self::gate::Gate;
+use self::rate::Limiter;
+pub use self::rate::{RateKey, RateLimit};
 pub use self::receipt::{Receipt, Sent};
 use self::shard::Shard;
 use self::streams::{Streams, UnderWay};
@@ -31,10 +40,18 @@ pub trait Writer: Send {
     /// Writes the events in order and returns once all of them are durable.
     ///
     /// The framework passes what has queued up as one group, so that one fsync or round trip serves many batches: at most
-    /// [`GROUP_EVENTS`] or [`GROUP_BYTES`], never nothing. It never drops a call before it returned.
+    /// [`GROUP_EVENTS`] or [`GROUP_BYTES`], never nothing. After a failure it passes what is not done again, and what follows
+    /// only when that is. It never drops a call before it returned, but for one that has exceeded the sink's timeout when the
+    /// sink is given up: the writer is dropped with it.
     async fn write(&mut self, events: &[Event]) -> Result<(), WriteError>;
     /// Called once, last, with nothing left to write.
     async fn close(&mut self) -> Result<(), WriteError>;
+
+    /// Given once, before the first write. A writer that has several requests under way in one call keeps it: it
+    /// [asks](Breaker::ask) before each and tells what became of it. Others give it back, and the framework does so call by call.
+    fn breaker(&mut self, breaker: Breaker) -> Option<Breaker> {
+        Some(breaker)
+    }
 }
 
 /// Why a write ended early. Events before `written` / `index` are durable, later ones are not.
@@ -72,7 +89,7 @@ pub enum WriteError {
     },
 }
 
-/// Bounds of a sink's queue and its retries.
+/// Bounds of a sink's queue, and how it is delivered to.
 #[derive(Clone, Debug)]
 pub struct SinkOptions {
     /// Events accepted and not yet durable, at most. A larger batch passes alone, when nothing else is queued.
@@ -83,16 +100,28 @@ pub struct SinkOptions {
     pub retries: Option<u32>,
     /// How long to wait between them.
     pub backoff: Backoff,
+    /// A write that takes longer counts as a failed try: the sink is in trouble and the breaker is told. It is not cut off (what it has
+    /// done would be unknown, and what follows could get ahead of it), and what it writes late is durable all the same. `None`: it
+    /// may take as long as it takes.
+    pub timeout: Option<Duration>,
+    /// When nothing is tried for a while.
+    pub breaker: BreakerOptions,
+    /// What the sink is given at most; `None`: what there is. An event counts once, however often it is tried.
+    pub rate: Option<RateLimit>,
 }
 
 impl Default for SinkOptions {
-    /// Two full groups, so that one queues while the other is written; retried for ever: nothing is given up unasked.
+    /// Two full groups, so that one queues while the other is written; retried for ever: nothing is given up unasked. No limits
+    /// of time or rate.
     fn default() -> Self {
         Self {
             queue_events: 2 * GROUP_EVENTS,
             queue_bytes: 2 * GROUP_BYTES,
             retries: None,
             backoff: Backoff::default(),
+            timeout: None,
+            breaker: BreakerOptions::default(),
+            rate: None,
         }
     }
 }
@@ -139,7 +168,11 @@ impl Sink {
             queue_bytes: options.queue_bytes.div_ceil(parts),
             ..options
         };
-        let shards = writers.into_iter().map(|writer| Shard::start(name, writer, options.clone())).collect();
+        let breaker = Breaker::new(options.breaker);
+        let limiter = options.rate.map(|limit| Arc::new(Limiter::new(limit)));
+        let gates = (0..writers.len()).map(|writer| Gate::new(breaker.of(writer), limiter.clone()));
+        let shards = writers.into_iter().zip(gates).map(|(writer, gate)| Shard::start(name, writer, gate, &options));
+        let shards = shards.collect();
         Sink { name: name.into(), shards, streams: Streams::new(parts) }
     }
 

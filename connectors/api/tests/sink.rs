@@ -99,7 +99,7 @@ impl Writer for Scripted {
 }
 
 fn options() -> SinkOptions {
-    let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(2) };
+    let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(2), ..Backoff::default() };
     SinkOptions { backoff, ..SinkOptions::default() }
 }
 

@@ -17,7 +17,7 @@ fn place() -> Place<'static> {
 
 fn sink(memory: &Memory, config: Value) -> Sink {
     let writer = memory.open_sink("ns/s", &config, &place()).unwrap();
-    let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(1) };
+    let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(1), ..Backoff::default() };
     Sink::start("s", writer, SinkOptions { backoff, ..SinkOptions::default() })
 }
 

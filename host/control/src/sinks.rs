@@ -132,7 +132,7 @@ impl Sinks {
             None => writer,
         };
         let writers = connector.open_sinks(&id, config, &place)?.into_iter().map(follow).collect();
-        let backoff = Backoff { first: document.retry.first, max: document.retry.max_delay };
+        let backoff = Backoff { first: document.retry.first, max: document.retry.max_delay, ..Backoff::default() };
         let options = SinkOptions { retries: document.retry.max, backoff, ..SinkOptions::default() };
         let sink = Sink::start_all(&id, writers, options);
         self.open.insert(id, Open { connector: document.connector.clone(), retry: document.retry, base_dir, sink });

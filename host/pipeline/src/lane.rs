@@ -73,7 +73,7 @@ impl Shared {
 }
 
 /// Delays between tries of a held event.
-const RETRY: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+const RETRY: Backoff = Backoff::DEFAULT;
 
 /// A lane without work for this long gives back what its guests have taken on.
 const IDLE: Duration = Duration::from_secs(1);

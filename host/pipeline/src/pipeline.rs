@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Delays between tries to get a lane of a source that is in trouble.
-const REOPEN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+const REOPEN: Backoff = Backoff::DEFAULT;
 
 /// Sources that are open. Dropping it aborts the lanes: what is in flight will be delivered again.
 #[derive(Debug)]

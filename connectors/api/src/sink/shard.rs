@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_event::Event;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::gate::Gate;
 use super::streams::UnderWay;
 use super::task::{Job, Task};
 use super::{Receipt, Sent, SinkOptions, Writer};
@@ -46,7 +47,7 @@ impl Shared {
 pub(super) type Room = Option<([OwnedSemaphorePermit; 2], usize)>;
 
 impl Shard {
-    pub(super) fn start(name: &str, writer: Box<dyn Writer>, options: SinkOptions) -> Shard {
+    pub(super) fn start(name: &str, writer: Box<dyn Writer>, gate: Gate, options: &SinkOptions) -> Shard {
         // Permits are counted in u32; 2^29 leaves room below the semaphore's own limit on 32-bit targets.
         let bound = |n: usize| n.clamp(1, 1 << 29) as u32;
         let (events_max, bytes_max) = (bound(options.queue_events), bound(options.queue_bytes));
@@ -63,7 +64,7 @@ impl Shard {
         // A job holds at least one event permit, so a channel of that capacity is never full.
         let (jobs, queue) = mpsc::channel(events_max as usize);
         let (ended_tx, ended) = watch::channel(false);
-        let task = Task::new(shared.clone(), writer, options);
+        let task = Task::new(shared.clone(), writer, gate, options.clone());
         tokio::spawn(async move {
             task.run(queue).await;
             // Nobody may be listening any more.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tidegate_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::gate::Gate;
 use super::shard::Shared;
 use super::streams::UnderWay;
 use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, SinkOptions, WriteError, Writer};
@@ -46,14 +47,19 @@ impl Job {
 pub(super) struct Task {
     shared: Arc<Shared>,
     writer: Box<dyn Writer>,
+    gate: Gate,
     options: SinkOptions,
     /// Failures in a row without progress.
     failures: u32,
 }
 
+/// Nobody wants the sink to try again; with what it was failing with, or waiting for.
+struct GivenUp(String);
+
 impl Task {
-    pub(super) fn new(shared: Arc<Shared>, writer: Box<dyn Writer>, options: SinkOptions) -> Self {
-        Self { shared, writer, options, failures: 0 }
+    pub(super) fn new(shared: Arc<Shared>, mut writer: Box<dyn Writer>, mut gate: Gate, options: SinkOptions) -> Self {
+        gate.introduce(&mut *writer);
+        Self { shared, writer, gate, options, failures: 0 }
     }
 
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
@@ -74,8 +80,11 @@ impl Task {
     /// Writes a group to its end, whatever it takes. An error is the cause of a sink gone for good.
     async fn write(&mut self, group: &mut Group) -> Result<(), String> {
         while group.written < group.events.len() {
-            let outcome = self.writer.write(&group.events[group.written..]).await;
-            let rest = group.events.len() - group.written;
+            let outcome = match self.attempt(group).await {
+                Ok(outcome) => outcome,
+                Err(GivenUp(trouble)) => return Err(format!("{trouble} (given up)")),
+            };
+            let rest = group.admitted - group.written;
             match outcome {
                 Ok(()) => {
                     group.advance(rest);
@@ -85,6 +94,10 @@ impl Task {
                     let progress = written.min(rest);
                     group.advance(progress);
                     let trouble = format!("{place}: {cause}");
+                    if progress > 0 {
+                        self.gate.succeeded();
+                    }
+                    self.gate.failed(&trouble);
                     let shared = self.shared.clone();
                     tokio::select! {
                         biased;
@@ -103,10 +116,49 @@ impl Task {
         Ok(())
     }
 
-    async fn failed(&mut self, trouble: String, progress: usize, after: Option<Duration>, group: &mut Group) {
-        if self.shared.set_trouble(Some(trouble.clone())).is_none() {
-            tracing::warn!(sink = self.shared.name, trouble, "the sink is in trouble; its queue waits, in order");
+    /// Waits until the group may go on, and writes what of it may.
+    async fn attempt(&mut self, group: &mut Group) -> Result<Result<(), WriteError>, GivenUp> {
+        let Task { shared, gate, .. } = self;
+        // What a write was tried with is tried again as it was: a writer may remember what of it is done.
+        if group.admitted <= group.written {
+            tokio::select! {
+                biased;
+                count = gate.admit(&group.events[group.written..]) => group.admitted = group.written + count,
+                () = shared.given_up() => return Err(GivenUp("it waits for its rate".to_owned())),
+            }
         }
+        tokio::select! {
+            biased;
+            () = gate.closed(|cause| in_trouble(shared, cause)) => {}
+            () = shared.given_up() => return Err(GivenUp(gate.cause())),
+        }
+        self.write_in_time(&group.events[group.written..group.admitted]).await
+    }
+
+    /// One call of the writer, which may last.
+    async fn write_in_time(&mut self, events: &[Event]) -> Result<Result<(), WriteError>, GivenUp> {
+        let Task { shared, writer, gate, options, failures } = self;
+        let Some(timeout) = options.timeout else { return Ok(writer.write(events).await) };
+        let mut writing = writer.write(events);
+        if let Ok(outcome) = tokio::time::timeout(timeout, &mut writing).await {
+            return Ok(outcome);
+        }
+        let trouble = format!("a write takes longer than {timeout:?}, and is waited for");
+        loop {
+            *failures = failures.saturating_add(1);
+            gate.late(&trouble);
+            in_trouble(shared, trouble.clone());
+            tokio::select! {
+                biased;
+                outcome = &mut writing => return Ok(outcome),
+                () = shared.given_up() => return Err(GivenUp(trouble)),
+                () = tokio::time::sleep(timeout) => {}
+            }
+        }
+    }
+
+    async fn failed(&mut self, trouble: String, progress: usize, after: Option<Duration>, group: &mut Group) {
+        in_trouble(&self.shared, trouble.clone());
         if progress > 0 {
             self.failures = 0;
         }
@@ -121,6 +173,7 @@ impl Task {
     }
 
     fn healed(&mut self) {
+        self.gate.succeeded();
         self.failures = 0;
         if self.shared.set_trouble(None).is_some() {
             tracing::info!(sink = self.shared.name, "the sink is well again");
@@ -140,6 +193,12 @@ impl Task {
         while let Some(job) = queue.recv().await {
             job.resolve(closed());
         }
+    }
+}
+
+fn in_trouble(shared: &Shared, trouble: String) {
+    if shared.set_trouble(Some(trouble.clone())).is_none() {
+        tracing::warn!(sink = shared.name, trouble, "the sink is in trouble; its queue waits, in order");
     }
 }
 
@@ -165,6 +224,8 @@ struct Group {
     jobs: VecDeque<(Job, usize)>,
     /// Events of this group done with: durable or refused.
     written: usize,
+    /// Events of this group that the sink's rate lets through so far.
+    admitted: usize,
     /// The first event of the oldest unresolved job.
     base: usize,
     /// Refused events of the oldest unresolved job, by position in it.
@@ -187,7 +248,7 @@ impl Group {
             events.append(&mut job.events);
             jobs.push_back((job, count));
         }
-        Group { events, jobs, written: 0, base: 0, refused: Vec::new() }
+        Group { events, jobs, written: 0, admitted: 0, base: 0, refused: Vec::new() }
     }
 
     /// `count` more events are durable: resolves the jobs that are done.

@@ -107,7 +107,7 @@ async fn order_of_keys_holds_across_retries_and_nothing_is_lost() {
         if mode == "batched" {
             config = with(config, json!({"batch": {"events": 7}}));
         }
-        let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(5) };
+        let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(5), ..Backoff::default() };
         let sink = Sink::start("app", open(&config), SinkOptions { backoff, ..SinkOptions::default() });
         let sent: Vec<Event> = (0..40).map(|n| keyed(&format!("e{n}"), Some(["a", "b", "c"][n % 3]))).collect();
         let outcome = sink.send(sent).await.wait().await;

@@ -102,7 +102,7 @@ async fn connections_that_break_anywhere_lose_nothing_and_keep_order() {
         });
         let config = json!({"url": format!("http://{address}/"), "mode": mode, "breaker": {"failures": 1000}});
         let config = if mode == "batched" { with(config, json!({"batch": {"events": 3}})) } else { config };
-        let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(2) };
+        let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(2), ..Backoff::default() };
         let sink = Sink::start("app", open(&config), SinkOptions { backoff, ..SinkOptions::default() });
         let keys = ["a", "b", "c", "d", "e"];
         let sent: Vec<Event> = (0..200).map(|n| keyed(&format!("e{n}"), Some(keys[n % 5]))).collect();
