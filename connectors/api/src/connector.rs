@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::Value;
+use tidegate_event::Event;
 
-use crate::{Source, Writer};
+use crate::{Source, SourceError, Writer};
 
 /// One kind of thing to connect to; `file`, `memory`, later `http`, `kafka`, `nats`.
 pub trait Connector: Send + Sync + std::fmt::Debug {
@@ -37,6 +40,58 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     }
     /// Opens one writer for the whole of a sink.
     fn open_sink(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>>;
+    /// Opens what a sink of this configuration has written and still holds, to look at it: dead letters are listed and
+    /// replayed through this. Nobody's position moves, nothing is taken away, and a sink that writes at the same time is
+    /// not kept from it. Called inside a tokio runtime; `id` and `place` as of the sink. The default: it cannot be done.
+    fn read_back(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn ReadBack>, ReadBackError> {
+        let _ = (id, config, place);
+        Err(ReadBackError::Cannot { why: format!("what `{}` has sent is not kept here", self.name()) })
+    }
+}
+
+/// What a sink has written, from the oldest that is still there to the newest there was when it was opened.
+///
+/// Not a [`Source`]: nothing is settled or delivered again, it ends, and each record knows where it stands.
+#[async_trait]
+pub trait ReadBack: Send {
+    /// The next records, not many at a time: at most [`LANE_BATCH_EVENTS`](crate::LANE_BATCH_EVENTS) or
+    /// [`LANE_BATCH_BYTES`](crate::LANE_BATCH_BYTES), a larger one alone; never none. Lanes may come one after another or mixed.
+    /// `None` at the end. After a transient error the caller may call again.
+    async fn next(&mut self) -> Result<Option<Vec<Record>>, SourceError>;
+}
+
+/// One message that a sink has written. Lane and position together are the same however often it is read.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// A partition, a stream, a file, whatever it is called now; without white space and `@`.
+    pub lane: Arc<str>,
+    /// Grows within the lane: an offset, a sequence, a line. Where nothing lies between two records, it is one more.
+    pub position: u64,
+    /// The event; or what stands there instead, for others may have written there too.
+    pub message: Result<Event, Unreadable>,
+}
+
+/// A message that is no event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong with it.
+    pub problem: String,
+    /// Its bytes, cut to [`MALFORMED_BYTES`](crate::MALFORMED_BYTES) where there are more.
+    pub message: Bytes,
+}
+
+/// Why what a sink has written cannot be read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadBackError {
+    /// Not with this connector, or this configuration.
+    #[error("{why}")]
+    Cannot {
+        /// One sentence, without a full stop.
+        why: String,
+    },
+    /// The configuration has mistakes.
+    #[error("the configuration has mistakes")]
+    Config(Vec<ConfigError>),
 }
 
 /// Context of an event that a route sends to a topic (or subject) of its choice. Only the host can set it.

@@ -18,7 +18,7 @@ const LINE_BYTES_MAX: Size = Size(1 << 30);
 /// Default of `keep`.
 const KEEP_DEFAULT: u32 = 5;
 /// `keep` at most: each rotation renames so many files.
-const KEEP_MAX: u32 = 1000;
+pub(crate) const KEEP_MAX: u32 = 1000;
 
 /// What templates of an `envelope:` may name, besides the message's fields.
 ///

@@ -1,10 +1,12 @@
 //! The connector `file`.
 
 use serde_json::Value;
+use tidegate_connector::connector::{ReadBack, ReadBackError};
 use tidegate_connector::{ConfigError, Connector, Place, Source, Writer};
 
 use crate::config::{SinkConfig, SourceConfig};
 use crate::sink::FileWriter;
+use crate::sink::back::FileBack;
 use crate::source::FileSource;
 
 /// The `file` connector.
@@ -31,5 +33,11 @@ impl Connector for File {
 
     fn open_sink(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>> {
         Ok(Box::new(FileWriter::new(SinkConfig::read(config)?.at(place))))
+    }
+
+    /// Files that do not exist yet hold nothing.
+    fn read_back(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn ReadBack>, ReadBackError> {
+        let config = SinkConfig::read(config).map_err(ReadBackError::Config)?;
+        Ok(Box::new(FileBack::new(config.at(place))))
     }
 }

@@ -39,6 +39,10 @@
 //! was created or renamed. What queued up meanwhile is one write and one sync. A write that fails leaves no half line: the file is cut
 //! back to what was durable, and the sink tries again. A half line of a crash is cut off when the sink is opened.
 //!
+//! **Read back** (dead letters): the file and the numbered ones beside it, oldest first, up to the last whole line there was at the start. A
+//! file is known by its first line, so that a place (`3f9a1c2b@17`: its line 17) stays the same when it is rotated. Lines of more
+//! than 64 MiB are told of and not read.
+//!
 //! A lock (`flock`) on the cursor, and on the file written, keeps a second host from using the same one.
 
 mod config;

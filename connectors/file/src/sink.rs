@@ -1,8 +1,10 @@
 //! The writer: appends JSON lines, syncs once a group, rotates by size.
 //!
-//! Encoding happens on the task, everything that may wait for the disk on a blocking thread. [`appender`] does the disk.
+//! Encoding happens on the task, everything that may wait for the disk on a blocking thread. [`appender`] does the disk,
+//! [`back`] reads what was written.
 
 mod appender;
+pub(crate) mod back;
 mod medium;
 
 use async_trait::async_trait;

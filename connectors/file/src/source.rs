@@ -3,8 +3,8 @@
 mod cursor;
 mod decode;
 mod lane;
-mod lines;
-mod position;
+pub(crate) mod lines;
+pub(crate) mod position;
 mod siblings;
 mod tail;
 mod watch;

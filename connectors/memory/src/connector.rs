@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use tidegate_connector::connector::{ReadBack, ReadBackError};
 use tidegate_connector::{ConfigError, Connector, Place, Source, Writer};
 
 use crate::Queue;
@@ -64,5 +65,9 @@ impl Connector for Memory {
     fn open_sink(&self, _id: &str, config: &Value, _: &Place<'_>) -> Result<Box<dyn Writer>, Vec<ConfigError>> {
         let config = SinkConfig::read(config)?;
         Ok(Box::new(MemoryWriter::new(self.queue(&config.name), config.mode)))
+    }
+
+    fn read_back(&self, _id: &str, _config: &Value, _: &Place<'_>) -> Result<Box<dyn ReadBack>, ReadBackError> {
+        Err(ReadBackError::Cannot { why: "a queue in memory ends with the host that holds it".into() })
     }
 }

@@ -159,7 +159,7 @@ fn identity(found: &fs::Metadata) -> Identity {
 }
 
 /// The length of the file without a last line that has no newline.
-fn end_of_last_line(file: &File, length: u64) -> io::Result<u64> {
+pub(super) fn end_of_last_line(file: &File, length: u64) -> io::Result<u64> {
     // Lines are mostly short: one step is enough.
     let mut block = vec![0; 64 << 10];
     let mut end = length;
@@ -175,7 +175,7 @@ fn end_of_last_line(file: &File, length: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-fn numbered(path: &Path, number: u32) -> PathBuf {
+pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     PathBuf::from(name)

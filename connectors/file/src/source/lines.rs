@@ -22,39 +22,39 @@ const CHUNKS_KEPT: usize = 24;
 
 /// Lines of one batch, in order.
 #[derive(Debug)]
-pub(super) struct Lines {
-    pub(super) chunk: Bytes,
+pub(crate) struct Lines {
+    pub(crate) chunk: Bytes,
     /// The lines in `chunk`, without line breaks and without empty lines.
-    pub(super) ranges: Vec<Range<usize>>,
+    pub(crate) ranges: Vec<Range<usize>>,
     /// The position behind each of them.
-    pub(super) behind: Vec<Position>,
+    pub(crate) behind: Vec<Position>,
     /// Lines that are too long, in order, among the others.
-    pub(super) too_long: Vec<TooLong>,
+    pub(crate) too_long: Vec<TooLong>,
     /// The position of the first byte of `chunk`.
-    pub(super) chunk_offset: u64,
+    pub(crate) chunk_offset: u64,
     /// The position behind everything here.
-    pub(super) end: Position,
+    pub(crate) end: Position,
 }
 
 /// A line over the limit; only its beginning was kept.
 #[derive(Debug)]
-pub(super) struct TooLong {
+pub(crate) struct TooLong {
     /// How many of the batch's other lines come before it.
-    pub(super) before: usize,
-    pub(super) at: Position,
-    pub(super) bytes: u64,
-    pub(super) head: Bytes,
+    pub(crate) before: usize,
+    pub(crate) at: Position,
+    pub(crate) bytes: u64,
+    pub(crate) head: Bytes,
 }
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
+pub(crate) enum Filled {
     More,
     End,
 }
 
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     pool: Pool,
     /// [`CHUNK_BYTES`], but in tests.
     chunk_bytes: usize,
@@ -77,7 +77,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(line_bytes_max: usize) -> Self {
+    pub(crate) fn new(line_bytes_max: usize) -> Self {
         Self {
             pool: Pool::default(),
             chunk_bytes: CHUNK_BYTES,
@@ -95,7 +95,7 @@ impl Reader {
     }
 
     /// Goes on from the start of a line.
-    pub(super) fn seek(&mut self, position: Position) {
+    pub(crate) fn seek(&mut self, position: Position) {
         self.chunk = Bytes::new();
         self.chunk_offset = position.offset;
         self.split = 0;
@@ -107,22 +107,22 @@ impl Reader {
     }
 
     /// The start of the first line not split off yet.
-    pub(super) fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         self.at
     }
 
     /// How far the file was read.
-    pub(super) fn read_offset(&self) -> u64 {
+    pub(crate) fn read_offset(&self) -> u64 {
         self.read_offset
     }
 
     /// The lane is about to wait: gives back memory that only a busy one needs.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.pool.0.truncate(1);
     }
 
     /// Reads on; called when everything read was split. What is read becomes lines for [`Reader::split`].
-    pub(super) fn fill(&mut self, file: &File) -> io::Result<Filled> {
+    pub(crate) fn fill(&mut self, file: &File) -> io::Result<Filled> {
         let held = self.partial.len();
         // A long line is met with buffers that double, so that it is copied a constant number of times.
         let doubled = (held * 2).min(self.line_bytes_max + self.chunk_bytes);
@@ -174,7 +174,7 @@ impl Reader {
     }
 
     /// Nothing more will follow: the last line needs no line break. Whether there is one.
-    pub(super) fn finish(&mut self) -> bool {
+    pub(crate) fn finish(&mut self) -> bool {
         if let Some(mut too_long) = self.skipping.take() {
             too_long.bytes = self.read_offset - too_long.at.offset;
             self.at = Position { offset: self.read_offset, line: next_line(too_long.at.line), ..too_long.at };
@@ -191,7 +191,7 @@ impl Reader {
     }
 
     /// The next batch of what was read; `None` when it is used up.
-    pub(super) fn split(&mut self) -> Option<Lines> {
+    pub(crate) fn split(&mut self) -> Option<Lines> {
         if self.split >= self.chunk.len() && self.skipped.is_none() {
             return None;
         }

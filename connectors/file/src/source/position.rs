@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 
 /// The start of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Position {
+pub(crate) struct Position {
     /// The lane's number of the file, from 1; grows with each rotation or truncation.
-    pub(super) file: u32,
+    pub(crate) file: u32,
     /// Bytes from the beginning of the file.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// The line's number from 1; 0 where it is not known.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 impl Position {
-    pub(super) fn start_of(file: u32) -> Self {
+    pub(crate) fn start_of(file: u32) -> Self {
         Self { file, offset: 0, line: 1 }
     }
 }
