@@ -35,6 +35,11 @@ pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T, Vec<ConfigError>>
         if !spurious {
             errors.push(explain(pointer.clone(), &error));
         }
+        // A key that is misspelt is not missing as well.
+        if let Some(meant) = unknown_field(&error).and_then(|(name, known)| closest(name, known)) {
+            let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+            removed.push(format!("{parent}/{}", escape(meant)));
+        }
         if errors.len() >= ERRORS_MAX || !remove(&mut config, &pointer) {
             return Err(errors);
         }
@@ -67,6 +72,12 @@ fn remove(config: &mut Value, pointer: &str) -> bool {
         Some(Value::Object(members)) => members.shift_remove(&key).is_some(),
         Some(_) | None => false,
     }
+}
+
+/// The field a serde message calls unknown, and those it knows.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let name = message.strip_prefix("unknown field `")?.split('`').next()?;
+    Some((name, message.split('`').skip(3).step_by(2).collect()))
 }
 
 /// The field a serde message calls missing.

@@ -50,6 +50,12 @@ fn a_good_configuration_passes() {
 fn every_mistake_has_its_place_and_where_possible_a_hint() {
     check(json!(null), &[": `path` is required"]);
     check(json!({"path": "a", "maxByte": 1}), &["/maxByte: unknown key `maxByte` (did you mean `maxBytes`?)"]);
+    // What is misspelt is not missing as well; what is not a misspelling of it leaves it missing.
+    check(json!({"pth": "a"}), &["/pth: unknown key `pth` (did you mean `path`?)"]);
+    check(
+        json!({"zzz": "a"}),
+        &["/zzz: unknown key `zzz` (one of `path`, `maxBytes`, `mode`, `inner`)", ": `path` is required"],
+    );
     check(json!({"path": "a", "zzz": 1}), &["/zzz: unknown key `zzz` (one of `path`, `maxBytes`, `mode`, `inner`)"]);
     check(json!({"path": "a", "mode": "kep"}), &["/mode: unknown value `kep` (did you mean `keep`?)"]);
     check(json!({"path": 1}), &["/path: invalid type: integer `1`, expected a string"]);
@@ -68,7 +74,6 @@ fn all_mistakes_are_told_at_once() {
             "/maxBytes: invalid type: integer `-1`, expected a size such as 16Mi or a number of bytes",
             "/inner/count: invalid type: string \"x\", expected u32",
             "/inner/more: unknown key `more` (one of `count`)",
-            ": `path` is required",
         ],
     );
 }

@@ -31,7 +31,6 @@ fn sources() {
         &[
             "/pth: unknown key `pth` (did you mean `path`?)",
             "/follow: invalid type: string \"yes\", expected a boolean",
-            ": `path` is required",
         ],
     );
     source(

@@ -25,6 +25,13 @@ impl Target {
         if url.contains('#') {
             return Err("must have no fragment".to_owned());
         }
+        // `host:8080/path` would be read as a path, or as a scheme named `host`.
+        if !url.contains("://") {
+            return Err(format!(
+                "must begin with `http://` or `https://`, as in `http://{}`",
+                url.trim_start_matches('/')
+            ));
+        }
         let uri: Uri = url.parse().map_err(|error| format!("is no URL: {error}"))?;
         let https = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP => false,
@@ -75,6 +82,12 @@ mod tests {
         check("http://localhost:3000/", (false, "localhost", 3000, "localhost:3000", "/"));
         check("http://[::1]:8080/x", (false, "::1", 8080, "[::1]:8080", "/x"));
         assert_eq!(Target::parse("https://a.example/p?token=s3cret").unwrap().shown, "https://a.example/p");
+    }
+
+    #[test]
+    fn where_the_scheme_is_missing_the_hint_has_one() {
+        let problem = Target::parse("localhost:3000/events").unwrap_err();
+        assert_eq!(problem, "must begin with `http://` or `https://`, as in `http://localhost:3000/events`");
     }
 
     #[test]
