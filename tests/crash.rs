@@ -74,7 +74,7 @@ fn deploy(dir: &Path, sink: &str) {
     put("trap.wasm", Guest::filter().guilty("unreachable"));
     put("stamp.wasm", stamp(1));
     let file = |name: &str, rest: &str| {
-        format!("{{file: {{path: ../{name}.jsonl{rest}}}, retry: {{first: 300ms, maxDelay: 1s}}}}")
+        format!("{{file: {{path: ../{name}.jsonl{rest}}}, retry: {{delay: 300ms, maxDelay: 1s}}}}")
     };
     let mut docs = Docs::new().doc("Sink", "out", &file("out", sink)).doc("Sink", "dlq", &file("dlq", ""));
     for lane in LANES {

@@ -25,7 +25,7 @@ pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
         TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None, topic: None };
     let route =
         RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
-    let source = SourcePlan { malformed: MalformedRule::Pause, routes: vec![Arc::new(route)] };
+    let source = SourcePlan { malformed: MalformedRule::Pause, window: None, routes: vec![Arc::new(route)] };
     Plan {
         generation: generation.into(),
         sources: HashMap::from([(SOURCE.into(), source)]),

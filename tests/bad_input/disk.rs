@@ -20,7 +20,7 @@ fn prepare(dir: &Path) -> Ledgers {
     fs::create_dir(dir.join("docs")).unwrap();
     let docs = Docs::new()
         .doc("Source", "in", "{file: {path: ../in.jsonl, follow: true}}")
-        .doc("Sink", "out", "{file: {path: ../out.jsonl}, retry: {first: 5ms, maxDelay: 20ms}}")
+        .doc("Sink", "out", "{file: {path: ../out.jsonl}, retry: {delay: 5ms, maxDelay: 20ms}}")
         .doc("Route", "main", "{from: [{name: in}], to: [{sink: out}]}");
     fs::write(dir.join("docs/all.yaml"), docs.text()).unwrap();
     let mut ledger = std::io::BufWriter::new(File::create(dir.join("ledger")).unwrap());
@@ -79,7 +79,7 @@ async fn a_sink_whose_path_is_in_the_way_heals_when_it_is_cleared() {
     let docs = Docs::new().source("in").doc(
         "Sink",
         "out",
-        "{file: {path: sub/out.jsonl}, retry: {first: 5ms, maxDelay: 20ms}}",
+        "{file: {path: sub/out.jsonl}, retry: {delay: 5ms, maxDelay: 20ms}}",
     );
     rig.apply(&docs.doc("Route", "main", "{from: [{name: in}], to: [{sink: out}]}")).await;
     rig.push("in", events::plain(100));

@@ -63,7 +63,7 @@ fn guests(rig: &Rig) {
 fn docs(lanes: u64, version: u64) -> Docs {
     let only = |ty: &str| format!("match: [{{filters: [{{exact: {{type: {ty}}}}}]}}], failure: {{onTrap: DeadLetter}}");
     // Other delays make another sink of it: the old one is followed by a new one.
-    let sink = format!("{{memory: {{name: out}}, retry: {{first: 1ms, maxDelay: {}ms}}}}", 5 + version % 3);
+    let sink = format!("{{memory: {{name: out}}, retry: {{delay: 1ms, maxDelay: {}ms}}}}", 5 + version % 3);
     let mark = format!(
         "phase: Transform, wasm: {{module: 'file:stamp{}.wasm', config: 'x1={version}', mayWrite: {{attributes: [x1]}}}}",
         1 + version % 2

@@ -70,7 +70,7 @@ async fn a_sink_that_is_changed_goes_on_where_its_predecessor_ended() {
     rig.push("in", plain(500));
     crate::rig::within("events reach the lane", rig.queue("in").wait_for(|counts| counts.delivered == 500)).await;
     // The same queue behind another configuration: the old writer has the first 500 in its hands.
-    let changed = Docs::line().text().replace("{first: 5ms, maxDelay: 20ms}}", "{first: 6ms, maxDelay: 20ms}}");
+    let changed = Docs::line().text().replace("{delay: 5ms, maxDelay: 20ms}}", "{delay: 6ms, maxDelay: 20ms}}");
     let set = rig.set(&changed);
     rig.control.apply(&set).await.expect("verified");
     rig.push("in", (500..1000).map(crate::rig::events::event));
@@ -93,7 +93,7 @@ async fn a_sink_in_trouble_tries_again_in_order_without_repeating_what_it_took()
 /// A sink that has failed once and waits a second before it tries again; what overtakes it has that time.
 async fn waiting() -> Rig {
     let mut rig = Rig::new();
-    rig.apply(&changed("first: 1s, maxDelay: 1s")).await;
+    rig.apply(&changed("delay: 1s, maxDelay: 1s")).await;
     rig.queue("out").fail_writes(1, 0);
     rig.push("in", plain(100));
     crate::rig::within("the write that fails", rig.queue("out").wait_for(|counts| counts.writes == 1)).await;
@@ -114,8 +114,8 @@ async fn nothing_overtook(rig: &Rig) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_is_changed_twice_still_waits_for_the_first() {
     let mut rig = waiting().await;
-    rig.apply(&changed("first: 2ms, maxDelay: 2ms")).await;
-    rig.apply(&changed("first: 3ms, maxDelay: 3ms")).await;
+    rig.apply(&changed("delay: 2ms, maxDelay: 2ms")).await;
+    rig.apply(&changed("delay: 3ms, maxDelay: 3ms")).await;
     nothing_overtook(&rig).await;
 }
 
@@ -124,6 +124,6 @@ async fn a_sink_that_was_taken_away_is_waited_for_when_it_comes_back() {
     let mut rig = waiting().await;
     let without = Docs::new().source("in").sink("dlq").sink("other").route("main", "in", "other");
     rig.apply(&without).await;
-    rig.apply(&changed("first: 1s, maxDelay: 1s")).await;
+    rig.apply(&changed("delay: 1s, maxDelay: 1s")).await;
     nothing_overtook(&rig).await;
 }

@@ -35,7 +35,7 @@ impl Docs {
     /// A memory sink; its queue has its name. It tries again soon.
     #[must_use]
     pub fn sink(self, name: &str) -> Docs {
-        self.doc("Sink", name, &format!("{{memory: {{name: {name}}}, retry: {{first: 5ms, maxDelay: 20ms}}}}"))
+        self.doc("Sink", name, &format!("{{memory: {{name: {name}}}, retry: {{delay: 5ms, maxDelay: 20ms}}}}"))
     }
 
     /// Memory source `in`, memory sink `out`, memory dead letter `dlq`, and the route `main` between them.

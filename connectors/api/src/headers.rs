@@ -36,6 +36,11 @@ pub struct Headers {
 }
 
 impl HeadersConfig {
+    /// The names, as written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Checks names; `own` says which belong to the event itself. Errors stand at `pointer/INDEX`.
     pub fn check(&self, pointer: &str, own: impl Fn(&str) -> bool) -> Result<Headers, Vec<ConfigError>> {
         let mut errors = Vec::new();

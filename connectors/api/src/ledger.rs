@@ -158,6 +158,12 @@ impl<P: Clone + Send + 'static> Ledger<P> {
         self.0.lock().committed()
     }
 
+    /// Where the stream goes on behind everything delivered; what was nacked is not delivered any more. Of use for a
+    /// [`LagGauge`](crate::LagGauge), which can hold a clone of the ledger.
+    pub fn resume(&self) -> P {
+        self.0.lock().resume.clone()
+    }
+
     /// Deliveries handed out and not settled.
     pub fn outstanding(&self) -> usize {
         self.0.lock().outstanding.len()

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod decode;
+mod lag;
 mod lane;
 pub(crate) mod lines;
 pub(crate) mod position;

@@ -13,7 +13,6 @@
 //!
 //! One task does all of it: a request costs no spawn and wakes no other thread ([`client`]).
 
-mod breaker;
 mod client;
 mod config;
 mod dial;
@@ -33,10 +32,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use tidegate_connector::{ConfigError, Place, WriteError, Writer};
+use tidegate_connector::{Breaker, ConfigError, Place, WriteError, Writer};
 use tidegate_event::Event;
 
-use self::breaker::Breaker;
 use self::client::Client;
 pub(crate) use self::config::SinkConfig;
 use self::config::{HandshakeConfig, RepliesConfig, Unkeyed};
@@ -124,7 +122,7 @@ impl HttpWriter {
             }
             Mode::Batched => Sending::Batched { events: config.batch_events, bytes: config.batch_bytes },
         };
-        let dispatch = Dispatch::new(sending, config.target.shown.clone(), Breaker::new(config.breaker));
+        let dispatch = Dispatch::new(sending, config.target.shown.clone());
         let poster = Poster {
             client: Client::new(dialer, config.timeouts, config.max_response),
             target: config.target,
@@ -167,6 +165,12 @@ impl Writer for HttpWriter {
             Ok(()) => self.dispatch.write(&self.poster, events).await,
             Err(retry) => self.dispatch.hold(events, retry),
         }
+    }
+
+    /// Many requests are under way at once: each is asked for.
+    fn breaker(&mut self, breaker: Breaker) -> Option<Breaker> {
+        self.dispatch.mind(breaker);
+        None
     }
 
     /// Nothing to do: what was written was answered.

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tidegate_connector::ledger::Batch;
 use tidegate_connector::{
-    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, Ledger, Settled, Settlement, Source, SourceError,
+    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lag, LagGauge, Lane, Ledger, Settled, Settlement, Source,
+    SourceError,
 };
 
 use crate::queue::{Message, Queue, State};
@@ -99,6 +100,16 @@ impl MemoryLane {
 impl Lane for MemoryLane {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn lag(&self) -> Option<LagGauge> {
+        let (queue, index, ledger) = (self.queue.clone(), self.index, self.ledger.clone());
+        Some(LagGauge::new(move || {
+            let delivered = ledger.resume();
+            let end = queue.lock().lanes.get(index).map_or(0, |log| log.base + log.messages.len());
+            let waiting = end.saturating_sub(delivered);
+            Lag { events: Some(waiting as u64), ..Lag::default() }
+        }))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

@@ -16,7 +16,7 @@ use crate::{
     DocumentSet, Generation, Picture, SourceStatus, Status, Verified, documents,
     generation::HISTORY_MAX,
     sinks::Sinks,
-    status::{Counts, Phase},
+    status::{self, Counts, Phase},
     verify::{Guests, Verifier},
 };
 
@@ -97,6 +97,7 @@ impl Control {
 
     /// Shows what runs now. To be called whenever [`Status::asked`] says so.
     pub fn show(&self) {
+        let lanes = self.pipeline.status();
         let opened = self.pipeline.source_states().into_iter();
         let opened = opened.map(|(source, state)| SourceStatus { source, state });
         let unopened = self.unopened.iter().map(|(source, why)| {
@@ -110,7 +111,8 @@ impl Control {
             refusals: self.refusals,
             refused: self.refused,
             sources: opened.chain(unopened).collect(),
-            lanes: self.pipeline.status(),
+            routes: status::routes(&self.pipeline.live().load(), &lanes),
+            lanes,
             sinks: self.sinks.status(),
             counts: self.counts.clone(),
         });
@@ -125,6 +127,7 @@ impl Control {
             development: self.options.development,
             guests: &self.guests,
             sinks: &self.sinks,
+            window: self.options.window,
         };
         verifier.verify(set).await
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tidegate_engine::Guest;
 use tidegate_matching::{Destination, Matcher, Names};
 use tidegate_pipeline::{
-    Plan, Tally,
+    Plan, Tally, WindowOptions,
     plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
 };
 use tidegate_policy::spec::{self, Documents, Id, Mode, Route};
@@ -13,14 +13,25 @@ use tidegate_policy::spec::{self, Documents, Id, Mode, Route};
 use crate::sinks::Sinks;
 
 /// Puts the plan together. `guests` has one entry a policy, in the order of the documents. Every sink is open.
-pub(crate) fn build(generation: Arc<str>, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> Plan {
+/// Lanes of sources that say nothing else have `window`.
+pub(crate) fn build(
+    generation: Arc<str>,
+    documents: &Documents,
+    guests: &[Guest],
+    sinks: &Sinks,
+    window: WindowOptions,
+) -> Plan {
     let mut sources: HashMap<Arc<str>, SourcePlan> = HashMap::new();
     for route in &documents.routes {
         let plan = Arc::new(route_plan(route, documents, guests, sinks));
         for source in documents.sources.iter().filter(|source| route.from.contains(&source.meta.id)) {
             let id = source.meta.id.to_string().into();
             let malformed = malformed(source.malformed);
-            let entry = sources.entry(id).or_insert_with(|| SourcePlan { malformed, routes: Vec::new() });
+            let window = source.window.map(|spec::Window { events, bytes }| WindowOptions {
+                events: events.unwrap_or(window.events),
+                bytes: bytes.unwrap_or(window.bytes),
+            });
+            let entry = sources.entry(id).or_insert_with(|| SourcePlan { malformed, window, routes: Vec::new() });
             entry.routes.push(plan.clone());
         }
     }

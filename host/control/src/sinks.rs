@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tidegate_connector::{Backoff, ConfigError, Registry, Sink, SinkOptions, WriteError, Writer, connector::Place};
+use tidegate_connector::{
+    Backoff, Breaker, BreakerOptions, ConfigError, RateKey, RateLimit, Registry, Sink, SinkOptions, WriteError, Writer,
+    connector::Place,
+};
 use tidegate_event::Event;
 use tidegate_policy::spec;
 use tokio::sync::watch;
@@ -27,7 +30,7 @@ pub(crate) struct Sinks {
 #[derive(Clone, Debug)]
 struct Open {
     connector: spec::Connector,
-    retry: spec::Retry,
+    delivery: spec::Delivery,
     base_dir: PathBuf,
     sink: Sink,
 }
@@ -35,7 +38,7 @@ struct Open {
 impl Open {
     /// Whether they are opened for the same.
     fn is_for(&self, other: &Open) -> bool {
-        self.connector == other.connector && self.retry == other.retry && self.base_dir == other.base_dir
+        self.connector == other.connector && self.delivery == other.delivery && self.base_dir == other.base_dir
     }
 }
 
@@ -116,7 +119,7 @@ impl Sinks {
         let previous = before.open.get(&id);
         if let Some(open) = previous
             && open.connector == document.connector
-            && open.retry == document.retry
+            && open.delivery == document.delivery
             && open.base_dir == base_dir
         {
             self.open.insert(id, open.clone());
@@ -132,11 +135,32 @@ impl Sinks {
             None => writer,
         };
         let writers = connector.open_sinks(&id, config, &place)?.into_iter().map(follow).collect();
-        let backoff = Backoff { first: document.retry.first, max: document.retry.max_delay, ..Backoff::default() };
-        let options = SinkOptions { retries: document.retry.max, backoff, ..SinkOptions::default() };
-        let sink = Sink::start_all(&id, writers, options);
-        self.open.insert(id, Open { connector: document.connector.clone(), retry: document.retry, base_dir, sink });
+        let sink = Sink::start_all(&id, writers, options(&document.delivery));
+        let (connector, delivery) = (document.connector.clone(), document.delivery);
+        self.open.insert(id, Open { connector, delivery, base_dir, sink });
         Ok(())
+    }
+}
+
+/// What a document says of delivery, as the framework takes it.
+fn options(delivery: &spec::Delivery) -> SinkOptions {
+    let spec::Delivery { retry, timeout, rate_limit, breaker } = *delivery;
+    let spec::Breaker { failures, window, pause } = breaker;
+    SinkOptions {
+        retries: retry.max,
+        backoff: Backoff { first: retry.delay, max: retry.max_delay, jitter_percent: retry.jitter_percent },
+        timeout,
+        breaker: BreakerOptions { failures, window, pause },
+        rate: rate_limit.map(|spec::RateLimit { events, bytes, per, key }| RateLimit {
+            events,
+            bytes,
+            per,
+            key: match key {
+                spec::RateKey::None => RateKey::Sink,
+                spec::RateKey::Partitionkey => RateKey::OrderingKey,
+            },
+        }),
+        ..SinkOptions::default()
     }
 }
 
@@ -166,5 +190,9 @@ impl Writer for After {
     async fn close(&mut self) -> Result<(), WriteError> {
         self.wait().await;
         self.writer.close().await
+    }
+
+    fn breaker(&mut self, breaker: Breaker) -> Option<Breaker> {
+        self.writer.breaker(breaker)
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tidegate_pipeline::{LaneStatus, RouteTally, SourceState, Tally};
+use tidegate_pipeline::{Behind, LaneStatus, Plan, RouteTally, SourceState, Tally};
 use tokio::sync::{Notify, watch};
 
 use crate::Generation;
@@ -60,6 +60,8 @@ pub struct Picture {
     pub sources: Vec<SourceStatus>,
     /// Every lane there is.
     pub lanes: Vec<LaneStatus>,
+    /// Every route of the live documents that a lane feeds.
+    pub routes: Vec<RouteStatus>,
     /// Every sink of the live documents.
     pub sinks: Vec<SinkStatus>,
     /// What was settled, by generation.
@@ -73,6 +75,27 @@ pub struct SourceStatus {
     pub source: Arc<str>,
     /// How far it has got.
     pub state: SourceState,
+}
+
+/// A route, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteStatus {
+    /// `namespace/name`.
+    pub route: Arc<str>,
+    /// How far the lanes that feed it are behind: an event is settled once it is on all its routes.
+    pub behind: Behind,
+}
+
+/// The routes of a plan, and how far each is behind.
+pub(crate) fn routes(plan: &Plan, lanes: &[LaneStatus]) -> Vec<RouteStatus> {
+    let mut routes: BTreeMap<Arc<str>, Behind> = BTreeMap::new();
+    for lane in lanes {
+        for route in plan.sources.get(&lane.source).iter().flat_map(|source| &source.routes) {
+            let behind = routes.get(&route.id).map_or(lane.behind, |other| other.and(lane.behind));
+            routes.insert(route.id.clone(), behind);
+        }
+    }
+    routes.into_iter().map(|(route, behind)| RouteStatus { route, behind }).collect()
 }
 
 /// A sink, as an operator sees it.

@@ -9,7 +9,7 @@ use std::{
 use tidegate_connector::Registry;
 use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, VerifyError};
 use tidegate_event::flat::Rights;
-use tidegate_pipeline::Plan;
+use tidegate_pipeline::{Plan, WindowOptions};
 use tidegate_policy::{
     ConfigProblem, ConnectorCheck, Diagnostic, Options, Report, Role,
     spec::{self, Documents, FilterPolicy},
@@ -62,6 +62,8 @@ pub(crate) struct Verifier<'a> {
     pub(crate) development: bool,
     pub(crate) guests: &'a Guests,
     pub(crate) sinks: &'a Sinks,
+    /// Of lanes whose source says nothing else.
+    pub(crate) window: WindowOptions,
 }
 
 impl Verifier<'_> {
@@ -88,7 +90,7 @@ impl Verifier<'_> {
         let policies: Vec<PolicyInfo> = list.iter().map(info).collect();
         let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
         let id = generation::id(&documents.fingerprint_input(), &digests);
-        let plan = plan::build(id, &documents, &list, &sinks);
+        let plan = plan::build(id, &documents, &list, &sinks, self.window);
         Ok(Verified { documents, policies, guests, sinks, plan })
     }
 
@@ -225,7 +227,8 @@ fn place_of(error: &VerifyError) -> (&'static str, Option<&'static str>) {
 }
 
 /// Lets connectors answer for their part of a document.
-struct Connectors<'a>(&'a Registry);
+#[derive(Debug)]
+pub struct Connectors<'a>(pub &'a Registry);
 
 impl ConnectorCheck for Connectors<'_> {
     fn names(&self) -> Vec<String> {

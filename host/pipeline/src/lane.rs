@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tidegate_connector::{Backoff, Delivery, Lane, Settled, SourceError};
+use tidegate_connector::{Backoff, Delivery, LagGauge, Lane, Settled, SourceError};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     answers::Answers,
     dispatch::{self, Parcel},
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
+    lag::{Behind, Unsettled},
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
     window::{InFlight, Progress, Window, WindowOptions},
@@ -48,12 +49,12 @@ pub enum LaneState {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<LaneState>,
-    in_flight: std::sync::atomic::AtomicUsize,
+    unsettled: Unsettled,
 }
 
 impl Shared {
-    pub(crate) fn new() -> Arc<Shared> {
-        Arc::new(Shared { state: Mutex::new(LaneState::Running), in_flight: 0.into() })
+    pub(crate) fn new(gauge: Option<LagGauge>) -> Arc<Shared> {
+        Arc::new(Shared { state: Mutex::new(LaneState::Running), unsettled: Unsettled::new(gauge) })
     }
 
     pub(crate) fn state(&self) -> LaneState {
@@ -61,7 +62,11 @@ impl Shared {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(std::sync::atomic::Ordering::Relaxed)
+        self.unsettled.events()
+    }
+
+    pub(crate) fn behind(&self) -> Behind {
+        self.unsettled.behind(SystemTime::now())
     }
 
     fn set(&self, state: LaneState) -> bool {
@@ -117,15 +122,18 @@ impl LaneTask {
         let mut window = Window::default();
         // Only its name: a plan kept here would keep its sinks open.
         let mut generation: Option<Arc<str>> = None;
+        let mut options = context.options;
         let mut next = Next::Take;
         let mut tries = 0;
+        // When the oldest of what was held came, until something is taken again.
+        let mut held_since = None;
         let mut failures = 0;
         let mut worked = false;
         // While its source is in trouble a lane takes nothing, and goes on settling.
         let mut pause_until: Option<Instant> = None;
         let mut changed = context.live.subscribe();
         loop {
-            context.shared.in_flight.store(window.events(), std::sync::atomic::Ordering::Relaxed);
+            context.shared.unsettled.note(window.events(), window.since().or(held_since));
             let draining = *drain.borrow();
             if window.is_empty() && (draining || matches!(next, Next::End)) {
                 break;
@@ -134,13 +142,18 @@ impl LaneTask {
             if settled && matches!(next, Next::Retry) {
                 next = Next::Take;
             }
-            let room = pause_until.is_none() && window.has_room(context.options);
+            let room = pause_until.is_none() && window.has_room(options);
             let takes = matches!(next, Next::Take) && !draining && room;
             tokio::select! {
                 biased;
                 (batch, progress) = window.progress(), if !window.is_empty() => {
+                    let since = batch.since;
+                    if batch.outcome != Settled::Ack {
+                        held_since = Some(since);
+                    }
                     if let Some(hold) = context.settle(&mut window, batch, progress).await {
                         window.void();
+                        held_since = Some(since);
                         next = context.hold(&hold);
                     }
                 }
@@ -148,10 +161,13 @@ impl LaneTask {
                     Ok(Some(delivery)) => {
                         failures = 0;
                         worked = true;
+                        held_since = None;
                         changed.mark_unchanged();
                         let current = context.live.load();
                         if generation.as_ref() != Some(&current.generation) {
                             bench.retain(uses(&current, &context.source));
+                            let source = current.sources.get(&context.source);
+                            options = source.and_then(|source| source.window).unwrap_or(context.options);
                             generation = Some(current.generation.clone());
                         }
                         let hold = context.decide(&current, delivery, &mut bench, &mut window, &mut tries).await;
@@ -210,6 +226,7 @@ impl Context {
             return Some(Hold { row: 0, why: HoldWhy::Pause, by: self.source.clone(), reason });
         };
         let Delivery { events, malformed, settlement } = delivery;
+        let since = settlement.since().unwrap_or_else(SystemTime::now);
         let now_ms = now_ms();
         let mut answers = Answers::new(settlement.answers());
         let sender = if answers.wanted() { Sender::Answered } else { Sender::Gone };
@@ -262,6 +279,8 @@ impl Context {
             plan: plan.clone(),
             originals: events,
             bytes,
+            since,
+            number: None,
             settlement,
             outcome,
             sendings,

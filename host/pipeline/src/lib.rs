@@ -11,9 +11,10 @@
 //! and swaps them through [`Live`].
 
 mod answers;
-mod deadletter;
+pub mod deadletter;
 mod dispatch;
 mod flow;
+mod lag;
 mod lane;
 mod live;
 mod pipeline;
@@ -21,6 +22,7 @@ pub mod plan;
 mod tally;
 mod window;
 
+pub use lag::Behind;
 pub use lane::LaneState;
 pub use live::Live;
 pub use pipeline::{LaneStatus, Pipeline, SourceState};

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use tidegate_connector::{Backoff, Source, SourceError};
@@ -14,6 +13,7 @@ use tokio::{
 
 use crate::{
     Live,
+    lag::Behind,
     lane::{Context, LaneState, LaneTask, Shared},
     window::WindowOptions,
 };
@@ -82,6 +82,8 @@ pub struct LaneStatus {
     pub state: LaneState,
     /// Events taken and not yet settled.
     pub in_flight: usize,
+    /// How far it is behind what came in.
+    pub behind: Behind,
 }
 
 impl Pipeline {
@@ -164,6 +166,7 @@ impl Pipeline {
                 lane: lane.clone(),
                 state: shared.state(),
                 in_flight: shared.in_flight(),
+                behind: shared.behind(),
             }));
         }
         all
@@ -201,7 +204,7 @@ impl SourceTask {
                     Ok(Some(lane)) => {
                         failures = 0;
                         self.set(SourceState::Open);
-                        let shared = Shared::new();
+                        let shared = Shared::new(lane.lag());
                         self.list(lane.name().to_owned(), shared.clone());
                         let context = Context {
                             source: self.id.clone(),

@@ -9,7 +9,7 @@ use tidegate_engine::{Decision, Guest, Kind};
 use tidegate_event::Event;
 use tidegate_matching::{Destination, Matcher, Names};
 
-use crate::tally::Tally;
+use crate::{tally::Tally, window::WindowOptions};
 
 /// One generation of what runs.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Plan {
 pub struct SourcePlan {
     /// What to do with messages that are no events.
     pub malformed: MalformedRule,
+    /// What each of its lanes may have in flight; `None`: what the pipeline says.
+    pub window: Option<WindowOptions>,
     /// Every route that names the source; each sees every event.
     pub routes: Vec<Arc<RoutePlan>>,
 }

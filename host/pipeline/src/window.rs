@@ -1,6 +1,10 @@
 //! What a lane has sent and not yet settled, in input order.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use futures_util::{
     future::BoxFuture,
@@ -41,6 +45,9 @@ pub(crate) struct Window {
     /// Of senders who wait for an answer: each is settled for itself, as soon as it is done. Who waits for a sink that hangs must not
     /// keep others waiting.
     answered: FuturesUnordered<BoxFuture<'static, (InFlight, Progress)>>,
+    /// When each of those came, by its number: futures cannot be looked into.
+    waiting: BTreeMap<u64, SystemTime>,
+    numbers: u64,
     events: usize,
     bytes: usize,
 }
@@ -54,6 +61,11 @@ impl Window {
         self.events += batch.originals.len();
         self.bytes += batch.bytes;
         if batch.answers.wanted() {
+            if batch.number.is_none() {
+                self.numbers += 1;
+                batch.number = Some(self.numbers);
+            }
+            self.waiting.extend(batch.number.map(|number| (number, batch.since)));
             self.answered.push(Box::pin(async move {
                 let progress = batch.progress().await;
                 (batch, progress)
@@ -71,6 +83,9 @@ impl Window {
     fn taken(&mut self, batch: &InFlight) {
         self.events -= batch.originals.len();
         self.bytes -= batch.bytes;
+        if let Some(number) = batch.number {
+            self.waiting.remove(&number);
+        }
     }
 
     /// Waits for a batch to get on, and takes it out: the oldest, or any whose sender waits. Cancel-safe.
@@ -122,6 +137,12 @@ impl Window {
         self.events
     }
 
+    /// When the oldest of what is in flight came.
+    pub(crate) fn since(&self) -> Option<SystemTime> {
+        let front = self.ordered.front().map(|batch| batch.since);
+        front.into_iter().chain(self.waiting.values().next().copied()).min()
+    }
+
     /// Whether another batch fits, whatever its size: the window is a promise (duplicates after a crash are no more).
     pub(crate) fn has_room(&self, options: WindowOptions) -> bool {
         let fits = self.events + LANE_BATCH_EVENTS <= options.events && self.bytes + LANE_BATCH_BYTES <= options.bytes;
@@ -134,6 +155,10 @@ pub(crate) struct InFlight {
     pub(crate) plan: Arc<Plan>,
     pub(crate) originals: Vec<Event>,
     pub(crate) bytes: usize,
+    /// When the oldest of it came.
+    pub(crate) since: SystemTime,
+    /// In the order they were taken, for those whose senders wait.
+    pub(crate) number: Option<u64>,
     pub(crate) settlement: Box<dyn Settlement>,
     pub(crate) outcome: Settled,
     pub(crate) sendings: VecDeque<Sending>,

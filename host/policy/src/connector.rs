@@ -42,8 +42,12 @@ pub struct ConfigProblem {
     pub hint: Option<String>,
 }
 
-/// Connectors of the design that a host may not have yet.
-const LATER: [&str; 2] = ["kafka", "nats"];
+/// What belongs inside a connector's configuration, and what that looks like.
+const INSIDE: [(&str, &str); 3] = [
+    ("envelope", "file: {path: …, envelope: {…}}"),
+    ("acceptHeaders", "http: {listen: …, acceptHeaders: [x-tenant]}"),
+    ("passHeaders", "http: {url: …, passHeaders: [x-tenant]}"),
+];
 
 /// Reads the one connector among the keys of a `spec`; all keys that are not of the shape are candidates.
 pub(crate) fn read(
@@ -56,19 +60,14 @@ pub(crate) fn read(
     let Kind::Map(entries) = &spec.kind else { return None };
     let names = options.connectors.names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let others: Vec<&Entry> = entries
-        .iter()
-        .filter(|e| !shape.keys.contains(&e.key.as_str()) && !shape.later.contains(&e.key.as_str()))
-        .collect();
+    let others: Vec<&Entry> = entries.iter().filter(|e| !shape.keys.contains(&e.key.as_str())).collect();
     let (known, unknown): (Vec<&Entry>, Vec<&Entry>) =
         others.into_iter().partition(|e| names.contains(&e.key.as_str()));
 
     for entry in unknown {
-        if LATER.contains(&entry.key.as_str()) {
-            mistakes.not_yet(entry.at, &entry.key);
-        } else if entry.key == "envelope" {
-            let hint = "it belongs inside the connector's configuration, as in `file: {path: …, envelope: {…}}`";
-            mistakes.hint(codes::UNKNOWN_KEY, entry.at, format!("{} has no key `envelope`", shape.what), hint);
+        if let Some((key, example)) = INSIDE.iter().find(|(key, _)| *key == entry.key) {
+            let hint = format!("it belongs inside the connector's configuration, as in `{example}`");
+            mistakes.hint(codes::UNKNOWN_KEY, entry.at, format!("{} has no key `{key}`", shape.what), hint);
         } else if !known.is_empty()
             || (did_you_mean(&entry.key, &names).is_none() && did_you_mean(&entry.key, shape.keys).is_some())
         {

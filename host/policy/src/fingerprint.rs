@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    Applies, Condition, Documents, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode, Route, Sink, Source,
-    TopicPart, TopicPattern, TopicTemplate, Unmatched,
+    Applies, Condition, Delivery, Documents, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode, RateKey,
+    RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 impl Documents {
     /// A text that is the same for documents of the same meaning, and different otherwise: hash it for the id of a
@@ -63,6 +63,7 @@ fn source(source: &Source) -> Value {
         "connector": source.connector.name,
         "config": source.connector.config,
         "malformed": malformed,
+        "window": source.window.map(|window| json!([window.events, window.bytes])),
     })
 }
 
@@ -71,7 +72,24 @@ fn sink(sink: &Sink) -> Value {
         "meta": meta(&sink.meta),
         "connector": sink.connector.name,
         "config": sink.connector.config,
-        "retry": [sink.retry.max, millis(sink.retry.first), millis(sink.retry.max_delay)],
+        "delivery": delivery(&sink.delivery),
+    })
+}
+
+fn delivery(delivery: &Delivery) -> Value {
+    let Delivery { retry, timeout, rate_limit, breaker } = delivery;
+    let rate_limit = rate_limit.as_ref().map(|RateLimit { events, bytes, per, key }| {
+        let key = match key {
+            RateKey::None => "none",
+            RateKey::Partitionkey => "partitionkey",
+        };
+        json!([events, bytes, millis(*per), key])
+    });
+    json!({
+        "retry": [json!(retry.max), millis(retry.delay), millis(retry.max_delay), json!(retry.jitter_percent)],
+        "timeout": timeout.map(millis),
+        "rateLimit": rate_limit,
+        "breaker": [json!(breaker.failures), millis(breaker.window), millis(breaker.pause)],
     })
 }
 

@@ -3,6 +3,7 @@
 //! What documents say of one another is looked at when all are read: [`crate::set`].
 
 mod condition;
+mod delivery;
 pub(crate) mod policy;
 pub(crate) mod route;
 pub(crate) mod sink;

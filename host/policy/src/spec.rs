@@ -3,10 +3,13 @@
 //! What is read here was refused unless it holds: references lead somewhere, numbers are within their limits, conditions
 //! name attributes. Whether a module exists, may be loaded and takes its configuration is not known here.
 
+mod delivery;
+
 use std::{cmp::Reverse, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
+pub use self::delivery::{Breaker, Delivery, RateKey, RateLimit, Retry, Window};
 pub use crate::places::Places;
 
 /// A checked set, each kind sorted by id. References between documents hold.
@@ -70,6 +73,8 @@ pub struct Source {
     /// What to do with messages that are no events. Default: `DeadLetter` where all its routes have a dead-letter sink, else
     /// `Skip`.
     pub malformed: Malformed,
+    /// What each of its lanes may have under way; absent: what the host says.
+    pub window: Option<Window>,
 }
 
 /// `file: {path: …}`: the word, and what stands behind it.
@@ -99,25 +104,8 @@ pub struct Sink {
     pub meta: Meta,
     /// The connector's word and its own configuration (checked by the connector).
     pub connector: Connector,
-    /// What to do when it cannot take an event now.
-    pub retry: Retry,
-}
-
-/// `retry: {max, first, maxDelay}`. Delays double from `first` up to `max_delay`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Attempts after the first; `None` (the default) tries for ever.
-    pub max: Option<u32>,
-    /// Default 100 ms.
-    pub first: Duration,
-    /// Default 10 s; at least `first`.
-    pub max_delay: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Retry {
-        Retry { max: None, first: Duration::from_millis(100), max_delay: Duration::from_secs(10) }
-    }
+    /// What holds for it whatever the connector.
+    pub delivery: Delivery,
 }
 
 /// Which sinks the events of which sources go to.

@@ -1,4 +1,4 @@
-//! The admin port: `/livez`, `/readyz` and `/metrics`, on a thread of its own.
+//! The admin port: `/livez`, `/readyz`, `/status` and `/metrics`, on a thread of its own.
 //!
 //! It shares nothing with the data path but a [`Status`], so that it answers while everything else is overloaded. It changes
 //! nothing and has no authentication: it belongs on loopback, or on a network of operators.
@@ -7,6 +7,7 @@ mod health;
 mod metrics;
 mod process;
 mod serve;
+mod status;
 
 use std::{
     io,
@@ -64,7 +65,7 @@ impl Admin {
             .name("admin".into())
             .spawn(move || runtime.block_on(serve::serve(listener, router(host), stopped)))
             .or_problem(failed().0, "look at the limits on processes and memory (`ulimit -a`)")?;
-        tracing::info!(%address, "admin port is open: /livez /readyz /metrics");
+        tracing::info!(%address, "admin port is open: /livez /readyz /status /metrics");
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "the admin port has no authentication: whoever reaches it sees what runs here");
         }
@@ -99,6 +100,7 @@ fn router(host: Host) -> Router {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
+        .route("/status", get(status::status))
         .route("/metrics", get(metrics::metrics))
         .with_state(host)
 }

@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_connector::{Delivery, Lane, Ledger, SourceError};
+use tidegate_connector::{Delivery, LagGauge, Lane, Ledger, SourceError};
 use tokio::task::AbortHandle;
 
 use super::cursor::{Cursor, Saved};
 use super::decode;
+use super::lag::{self, Files};
 use super::lines::{Filled, Reader};
 use super::position::Position;
 use super::tail::{Found, Tail};
@@ -26,6 +27,7 @@ pub(super) struct FileLane {
     saved: Option<Saved>,
     ledger: Ledger<Position>,
     tail: Tail,
+    files: Arc<Files>,
     reader: Reader,
     watch: Watch,
     /// The watch is set and everything was looked at since.
@@ -56,6 +58,7 @@ impl FileLane {
             saved,
             ledger: Ledger::with_commit(Position::default(), move |position| committing.commit(position)),
             tail: Tail::new(config),
+            files: Arc::default(),
             reader: Reader::new(config.max_line_bytes),
             watch: Watch::new(&config.path),
             armed: false,
@@ -159,6 +162,11 @@ impl FileLane {
         if let Some(present) = self.tail.present() {
             self.cursor.know(present.number, present.id, present.file.clone());
         }
+        self.show_files();
+    }
+
+    fn show_files(&self) {
+        self.files.are(self.tail.all().map(|opened| (opened.number, opened.id, opened.file.clone())).collect());
     }
 
     fn close_old_files(&mut self) {
@@ -166,6 +174,7 @@ impl FileLane {
             let committed = self.ledger.committed();
             self.tail.forget_before(committed.file);
             self.cursor.forget_before(committed.file);
+            self.show_files();
         }
     }
 
@@ -178,6 +187,10 @@ impl FileLane {
 impl Lane for FileLane {
     fn name(&self) -> &str {
         &self.config.shown
+    }
+
+    fn lag(&self) -> Option<LagGauge> {
+        Some(lag::gauge(self.files.clone(), self.ledger.clone(), self.config.path.clone()))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
@@ -227,6 +240,7 @@ impl Lane for FileLane {
 
 impl Drop for FileLane {
     fn drop(&mut self) {
+        self.files.close();
         self.syncing.abort();
         self.cursor.release();
     }

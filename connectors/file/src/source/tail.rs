@@ -108,6 +108,11 @@ impl Tail {
         Ok(Position { file: number, offset, line: u64::from(offset == 0) })
     }
 
+    /// All that are open, in order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Opened> {
+        self.files.iter()
+    }
+
     /// Whether a successor of the present file is known.
     pub(super) fn has_next(&self) -> bool {
         self.at + 1 < self.files.len()

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS};
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lag};
 use tidegate_event::Event;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
@@ -137,6 +137,12 @@ impl Queue {
 
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// What waits and is not delivered.
+    pub(super) fn lag(&self) -> Lag {
+        let log = self.lock();
+        Lag { events: Some((log.entries.len() - log.delivered) as u64), ..Lag::default() }
     }
 
     /// The next batch; it counts as delivered.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate_connector::{Delivery, Lane, Settled, Settlement, Source, SourceError};
+use tidegate_connector::{Delivery, LagGauge, Lane, Settled, Settlement, Source, SourceError};
 use tokio::time::{Instant, sleep_until};
 
 use super::hub::{Hub, Next, Queue};
@@ -49,6 +49,11 @@ struct RepliesLane {
 impl Lane for RepliesLane {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn lag(&self) -> Option<LagGauge> {
+        let queue = self.queue.clone();
+        Some(LagGauge::new(move || queue.lag()))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

@@ -5,7 +5,7 @@
 //! | `url` | – | `http://` or `https://`, without user, password or fragment |
 //! | `mode` | `binary` | `binary`, `structured`, `batched` |
 //! | `headers` | none | sent with every request; a value is text or `{secret: {file: …}}`, `{secret: {env: …}}` |
-//! | `passHeaders` | none | headers of the request that an event came by, sent on with it; not in batched mode |
+//! | `passHeaders` | none | up to 32 headers that an event came with (`header.NAME` of its context), sent on with it; not in batched mode |
 //! | `auth` | none | `{bearer: {secret: …}}` or `{basic: {username: …, password: {secret: …}}}` |
 //! | `allow` | none | networks, or `loopback`, `private`, `link-local`: see [`reach`](super::reach) |
 //! | `tls` | system's roots | `{ca: FILE}` trusts that file instead; `{clientCertificate: {certificate: FILE, key: FILE}}`; PEM |
@@ -19,8 +19,8 @@
 //! | `maxResponse` | `1Mi` | 1Ki to 64Mi; see [`outcome`](super::outcome) for what becomes of a larger one |
 //! | `handshake` | none | `{origin: HOST}`, and `rate` 1 to 1000000 requests a minute asked for: see [`handshake`](super::handshake) |
 //! | `replies` | none | `{source: NAME}`, and `timeout` (`30s`, 10ms to 10m): see [`replies`](crate::replies) |
-//! | `breaker.failures` | `10` | 1 to 1000000 failures in a row after which it opens |
-//! | `breaker.open` | `1s` | 10ms to 1m that nothing is sent; then one event tries |
+//!
+//! Retries, the circuit breaker and rates are the sink's own, whatever its connector.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 use tidegate_connector::config::{self, Size};
-use tidegate_connector::{ConfigError, Place, Secret, SecretConfig};
+use tidegate_connector::{ConfigError, HeadersConfig, Place, Secret, SecretConfig};
 
 use super::reach::Reach;
 use super::target::Target;
@@ -44,8 +44,6 @@ const BATCH_EVENTS_MAX: usize = 1024;
 const BATCH_BYTES: (Size, Size) = (Size(1 << 10), Size(8 << 20));
 const RESPONSE_BYTES: (Size, Size) = (Size(1 << 10), Size(64 << 20));
 const RATE_MAX: u32 = 1_000_000;
-const FAILURES_MAX: u32 = 1_000_000;
-const OPEN_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -56,7 +54,7 @@ struct Raw {
     #[serde(default)]
     headers: BTreeMap<String, RawHeader>,
     #[serde(default)]
-    pass_headers: Vec<String>,
+    pass_headers: HeadersConfig,
     auth: Option<RawAuth>,
     #[serde(default)]
     allow: Vec<String>,
@@ -70,8 +68,6 @@ struct Raw {
     max_response: Option<Size>,
     handshake: Option<RawHandshake>,
     replies: Option<RawReplies>,
-    #[serde(default)]
-    breaker: RawBreaker,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -164,13 +160,6 @@ struct RawReplies {
     timeout: Option<Time>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBreaker {
-    failures: Option<u32>,
-    open: Option<Time>,
-}
-
 /// What holds for events without an ordering key.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -232,7 +221,6 @@ pub(crate) struct SinkConfig {
     pub(super) max_response: usize,
     pub(super) handshake: Option<HandshakeConfig>,
     pub(super) replies: Option<RepliesConfig>,
-    pub(super) breaker: BreakerConfig,
 }
 
 /// `handshake:`, checked.
@@ -248,13 +236,6 @@ pub(super) struct RepliesConfig {
     /// A name in the sink's own namespace.
     pub(super) source: String,
     pub(super) timeout: Duration,
-}
-
-/// `breaker:`, checked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BreakerConfig {
-    pub(super) failures: u32,
-    pub(super) open: Duration,
 }
 
 impl SinkConfig {
@@ -288,26 +269,21 @@ impl SinkConfig {
             }
         }
         let auth = raw.auth.map(|auth| checks.auth(auth));
-        let time = |checks: &mut Checks, name: &str, time: Option<Time>, default_s, max| {
+        let time = |checks: &mut Checks, name: &str, time: Option<Time>, default_s| {
             let time = time.map_or(Duration::from_secs(default_s), |Time(time)| time);
-            checks.within(name, time, TIMEOUT_MIN..=max, "10ms", if max == OPEN_MAX { "1m" } else { "10m" });
+            checks.within(name, time, TIMEOUT_MIN..=TIMEOUT_MAX, "10ms", "10m");
             time
         };
         let timeouts = Timeouts {
-            connect: time(&mut checks, "/timeouts/connect", raw.timeouts.connect, 5, TIMEOUT_MAX),
-            response: time(&mut checks, "/timeouts/response", raw.timeouts.response, 30, TIMEOUT_MAX),
-            whole: time(&mut checks, "/timeouts/whole", raw.timeouts.whole, 60, TIMEOUT_MAX),
+            connect: time(&mut checks, "/timeouts/connect", raw.timeouts.connect, 5),
+            response: time(&mut checks, "/timeouts/response", raw.timeouts.response, 30),
+            whole: time(&mut checks, "/timeouts/whole", raw.timeouts.whole, 60),
         };
-        let breaker = BreakerConfig {
-            failures: raw.breaker.failures.unwrap_or(10),
-            open: time(&mut checks, "/breaker/open", raw.breaker.open, 1, OPEN_MAX),
-        };
-        checks.within("/breaker/failures", breaker.failures, 1..=FAILURES_MAX, "1", "1000000");
         let replies = raw.replies.map(|RawReplies { source, timeout }| {
             if source.is_empty() || source.contains('/') {
                 checks.fail("/replies/source", "must be the name of a source in the sink's namespace");
             }
-            RepliesConfig { source, timeout: time(&mut checks, "/replies/timeout", timeout, 30, TIMEOUT_MAX) }
+            RepliesConfig { source, timeout: time(&mut checks, "/replies/timeout", timeout, 30) }
         });
         let handshake = raw.handshake.and_then(|handshake| checks.handshake(handshake));
         let concurrency = raw.concurrency.unwrap_or(64);
@@ -340,7 +316,6 @@ impl SinkConfig {
             max_response: max_response.as_usize(),
             handshake,
             replies,
-            breaker,
         })
     }
 
@@ -353,6 +328,23 @@ impl SinkConfig {
         }
         self
     }
+}
+
+/// Whether a header, in lower case, is decided by the event, the connection or the message's own form.
+fn is_taken(name: &str) -> bool {
+    const TAKEN: &[HeaderName] = &[
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::EXPECT,
+        header::HOST,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    TAKEN.iter().any(|taken| taken == name) || name.starts_with("ce-") || name == "keep-alive"
 }
 
 /// Collects what is wrong.
@@ -435,15 +427,17 @@ impl Checks {
         checked
     }
 
-    fn pass_headers(&mut self, names: &[String]) -> Vec<(HeaderName, String)> {
-        let mut checked = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            if let Some(name) = self.header_name(&format!("/passHeaders/{index}"), name) {
-                let context = format!("header.{name}");
-                checked.push((name, context));
+    fn pass_headers(&mut self, names: &HeadersConfig) -> Vec<(HeaderName, String)> {
+        match names.check("/passHeaders", is_taken) {
+            // What is checked is a header's name.
+            Ok(headers) => {
+                headers.pairs().filter_map(|(name, entry)| Some((name.parse().ok()?, entry.into()))).collect()
+            }
+            Err(errors) => {
+                self.errors.extend(errors);
+                Vec::new()
             }
         }
-        checked
     }
 
     /// A header that is free: not one that the event, the connection or the message's own form decides.
@@ -452,19 +446,7 @@ impl Checks {
             self.fail(pointer, format!("`{name}` is no header name"));
             return None;
         };
-        const TAKEN: &[HeaderName] = &[
-            header::CONNECTION,
-            header::CONTENT_ENCODING,
-            header::CONTENT_LENGTH,
-            header::CONTENT_TYPE,
-            header::EXPECT,
-            header::HOST,
-            header::TE,
-            header::TRAILER,
-            header::TRANSFER_ENCODING,
-            header::UPGRADE,
-        ];
-        if TAKEN.contains(&name) || name.as_str().starts_with("ce-") || name == "keep-alive" {
+        if is_taken(name.as_str()) {
             self.fail(pointer, format!("`{name}` is decided by the event or the connection"));
             return None;
         }

@@ -6,15 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tidegate_connector::WriteError;
+use tidegate_connector::{Breaker, BreakerOptions, Circuit, WriteError};
 use tidegate_event::Event;
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Circuit};
 use super::config::Unkeyed;
 use super::outcome::{Outcome, Retry, Scope};
 use super::progress::{Progress, Trouble};
@@ -51,7 +49,7 @@ pub(super) struct Dispatch {
     sending: Sending,
     place: String,
     progress: Progress,
-    breaker: Mutex<Breaker>,
+    breaker: Breaker,
     /// The service asked for a pause until then, by what it answered.
     pause: Option<(Instant, String)>,
 }
@@ -66,18 +64,25 @@ struct Round {
 }
 
 impl Dispatch {
-    pub(super) fn new(sending: Sending, place: String, breaker: Breaker) -> Dispatch {
-        Dispatch { sending, place, progress: Progress::default(), breaker: Mutex::new(breaker), pause: None }
+    pub(super) fn new(sending: Sending, place: String) -> Dispatch {
+        let breaker = Breaker::new(BreakerOptions::default());
+        Dispatch { sending, place, progress: Progress::default(), breaker, pause: None }
+    }
+
+    /// The sink's breaker, from now on.
+    pub(super) fn mind(&mut self, breaker: Breaker) {
+        self.breaker = breaker;
     }
 
     /// As [`Writer::write`](tidegate_connector::Writer::write).
     pub(super) async fn write(&mut self, post: &impl Post, events: &[Event]) -> Result<(), WriteError> {
         self.progress.begin(events);
-        if let Some(trouble) = self.paused() {
-            return self.progress.end(events, &self.place, Some(trouble));
-        }
+        let circuit = match self.may_send() {
+            Ok(circuit) => circuit,
+            Err(trouble) => return self.progress.end(events, &self.place, Some(trouble)),
+        };
         let mut round = Round::default();
-        if self.breaker().circuit(Instant::now()) == Circuit::Probing
+        if circuit == Circuit::Probing
             && let Some(first) = (0..events.len()).find(|&index| self.progress.is_open(index))
         {
             let results = self.chain(post, events, vec![first], &round).await;
@@ -102,21 +107,16 @@ impl Dispatch {
         self.progress.end(events, &self.place, Some(Trouble { cause: retry.cause, after: retry.after }))
     }
 
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why nothing may be sent now.
-    fn paused(&mut self) -> Option<Trouble> {
+    /// Whether it is more than a try; or why nothing may be sent now.
+    fn may_send(&mut self) -> Result<Circuit, Trouble> {
         let now = Instant::now();
         self.pause.take_if(|(until, _)| *until <= now);
         if let Some((until, cause)) = &self.pause {
-            return Some(Trouble { cause: cause.clone(), after: Some(*until - now) });
+            return Err(Trouble { cause: cause.clone(), after: Some(*until - now) });
         }
-        let breaker = self.breaker();
-        match breaker.circuit(now) {
-            Circuit::Closed | Circuit::Probing => None,
-            Circuit::Open(left) => Some(Trouble { cause: breaker.cause(), after: Some(left) }),
+        match self.breaker.ask(now) {
+            circuit @ (Circuit::Closed | Circuit::Probing) => Ok(circuit),
+            Circuit::Open(left) => Err(Trouble { cause: self.breaker.cause(), after: Some(left) }),
         }
     }
 
@@ -248,12 +248,10 @@ impl Dispatch {
     /// What an outcome says about the service.
     fn note(&self, outcome: &Outcome, round: &Round) {
         match outcome {
-            Outcome::Delivered | Outcome::Refused(_) => self.breaker().succeeded(),
+            Outcome::Delivered | Outcome::Refused(_) => self.breaker.succeeded(),
             Outcome::Retry(retry) => {
-                let mut breaker = self.breaker();
-                let now = Instant::now();
-                breaker.failed(now, &retry.cause);
-                if retry.scope == Scope::Service || breaker.circuit(now) != Circuit::Closed {
+                self.breaker.failed(Instant::now(), &retry.cause);
+                if retry.scope == Scope::Service || self.breaker.is_open() {
                     round.halted.store(true, Ordering::Relaxed);
                 }
             }

@@ -24,7 +24,7 @@
 //! | `insecure` | `false` | whether anybody who can reach the address may send |
 //! | `envelope` | none | makes events of requests that are none, see [`envelope`](crate::envelope); under a `signature` of all requests, as `ce-` headers are not signed |
 //! | `signature` | none | see [`signature`](crate::signature); without an `envelope` events in binary mode are refused under it |
-//! | `acceptHeaders` | none | up to 64 headers that become context `header.NAME`, in lower case; none that hold credentials |
+//! | `acceptHeaders` | none | up to 32 headers that become context `header.NAME`, in lower case; none that hold credentials |
 //! | `allowOrigins` | none | up to 64 origins, or `*`, that a webhook handshake grants; compared whole |
 //!
 //! Every event has the context `peer` (`ADDRESS:PORT`), `path`, and `principal` where somebody was authenticated.
@@ -36,8 +36,8 @@ use std::time::Duration;
 use http::HeaderName;
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::ConfigError;
 use tidegate_connector::config::{self, Size};
+use tidegate_connector::{ConfigError, HeadersConfig};
 
 use super::rate::Rate;
 use crate::envelope::{RequestEnvelope, RequestEnvelopeConfig};
@@ -94,7 +94,7 @@ const BODY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const BODY_RATE_DEFAULT: Size = Size(500);
 /// Default of `idleTimeout`.
 const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
-/// `acceptHeaders` and `allowOrigins` at most.
+/// `allowOrigins` at most.
 const LIST_MAX: usize = 64;
 
 #[derive(Debug, Deserialize)]
@@ -127,7 +127,7 @@ struct RawSource {
     #[serde(default, deserialize_with = "identity::given")]
     signature: Option<SignatureConfig>,
     #[serde(default)]
-    accept_headers: Vec<String>,
+    accept_headers: HeadersConfig,
     #[serde(default)]
     allow_origins: Vec<String>,
 }
@@ -263,6 +263,11 @@ impl SourceConfig {
     }
 }
 
+/// Whether a header, in lower case, is one of the event itself.
+fn is_own(name: &str) -> bool {
+    name.starts_with("ce-") || name == "content-type"
+}
+
 /// Collects every mistake; what is wrong is replaced by something that lets the rest be looked at.
 #[derive(Default)]
 struct Check {
@@ -367,25 +372,23 @@ impl Check {
         }
     }
 
-    fn headers(&mut self, names: &[String]) -> Vec<(HeaderName, String)> {
-        if names.len() > LIST_MAX {
-            self.error("/acceptHeaders", format!("more than {LIST_MAX} headers"), None);
-        }
-        let mut headers = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            let pointer = format!("/acceptHeaders/{index}");
-            match HeaderName::try_from(name.as_str()) {
-                Ok(header) if identity::CREDENTIALS.contains(&header.as_str()) => {
-                    self.error(pointer, format!("`{name}` holds credentials, which do not travel with events"), None);
-                }
-                Ok(header) => {
-                    let entry = format!("header.{header}");
-                    headers.push((header, entry));
-                }
-                Err(_) => self.error(pointer, format!("`{name}` is no header name"), None),
+    fn headers(&mut self, names: &HeadersConfig) -> Vec<(HeaderName, String)> {
+        for (index, name) in names.names().enumerate() {
+            if identity::CREDENTIALS.iter().any(|held| held.eq_ignore_ascii_case(name)) {
+                let problem = format!("`{name}` holds credentials, which do not travel with events");
+                self.error(format!("/acceptHeaders/{index}"), problem, None);
             }
         }
-        headers
+        match names.check("/acceptHeaders", is_own) {
+            // What is checked is a header's name.
+            Ok(headers) => {
+                headers.pairs().filter_map(|(name, entry)| Some((name.parse().ok()?, entry.into()))).collect()
+            }
+            Err(errors) => {
+                self.errors.extend(errors);
+                Vec::new()
+            }
+        }
     }
 
     fn origins(&mut self, origins: Vec<String>) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate_connector::{Delivery, Fate, Lane, Settled, Settlement, SourceError};
+use tidegate_connector::{Delivery, Fate, LagGauge, Lane, Settled, Settlement, SourceError};
 
 use super::listener::OpenLane;
 use super::queue::Queue;
@@ -30,6 +30,11 @@ impl HttpLane {
 impl Lane for HttpLane {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn lag(&self) -> Option<LagGauge> {
+        let queue = self.queue.clone();
+        Some(LagGauge::new(move || queue.lag()))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

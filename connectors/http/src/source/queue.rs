@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS};
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lag};
 use tidegate_event::Event;
 use tokio::time::Instant;
 
@@ -85,6 +85,11 @@ impl Queue {
             return Poll::Pending;
         }
         Poll::Ready(Some(state.take()))
+    }
+
+    /// What waits for the lane: what is nacked is its sender's again.
+    pub(super) fn lag(&self) -> Lag {
+        Lag { events: Some(self.lock().waiting.len() as u64), ..Lag::default() }
     }
 
     /// Whether what was delivered after so many nacks still counts.

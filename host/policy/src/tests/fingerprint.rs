@@ -7,9 +7,14 @@ use super::{EVERYTHING, document, good, surroundings};
 #[test]
 fn it_does_not_depend_on_how_documents_are_written() {
     let sink = |spec: &str| good(&document("Sink", "a", spec)).fingerprint_input();
-    let first = sink("{memory: {a: 1, b: [x, {c: 2, d: 3}]}, retry: {first: 1s, maxDelay: 60s}}");
-    assert_eq!(first, sink("{retry: {maxDelay: 1m, first: 1000ms}, memory: {b: [\"x\", {d: 3, c: 0x2}], a: 1}}"));
-    assert_eq!(sink("{memory: {}}"), sink("{memory: , retry: {first: 100ms, maxDelay: 10s}}"));
+    let first = sink("{memory: {a: 1, b: [x, {c: 2, d: 3}]}, retry: {delay: 1s, maxDelay: 60s}}");
+    assert_eq!(first, sink("{retry: {maxDelay: 1m, delay: 1000ms}, memory: {b: [\"x\", {d: 3, c: 0x2}], a: 1}}"));
+    assert_eq!(
+        sink("{memory: {}}"),
+        sink("{memory: , retry: {delay: 100ms, maxDelay: 10s, jitter: 50}, breaker: {failures: 10}}")
+    );
+    let constant = sink("{memory: {}, retry: {delay: 1s, backoff: constant}}");
+    assert_eq!(constant, sink("{memory: {}, retry: {delay: 1s, maxDelay: 1s}}"));
 }
 
 #[test]
@@ -20,8 +25,19 @@ fn every_change_of_meaning_shows() {
         ("team: billing,", "team: payments,"),
         ("path: billing.jsonl", "path: other.jsonl"),
         ("max: 5", "max: 6"),
-        ("first: 250ms", "first: 251ms"),
+        ("delay: 250ms", "delay: 251ms"),
         ("maxDelay: 1m", "maxDelay: 2m"),
+        ("jitter: 20", "jitter: 21"),
+        ("timeout: 30s", "timeout: 31s"),
+        ("events: 100,", "events: 101,"),
+        ("bytes: 1Mi", "bytes: 2Mi"),
+        ("per: 2s", "per: 3s"),
+        ("key: partitionkey", "key: none"),
+        ("failures: 3", "failures: 4"),
+        ("window: 45s", "window: 46s"),
+        ("pause: 7s", "pause: 8s"),
+        ("events: 2048", "events: 2049"),
+        ("bytes: 8Mi", "bytes: 9Mi"),
         ("orders/eu/>", "orders/eu/*"),
         ("{exact: {type: com.acme.order}}", "{prefix: {type: com.acme.order}}"),
         ("unmatched: DeadLetter", "unmatched: Drop"),
@@ -53,7 +69,7 @@ fn every_change_of_meaning_shows() {
 fn it_stays_as_it_is() {
     // A change here changes the ids of all generations everywhere: raise `FORM` with it.
     let text = document("Sink", "a", "{memory: {b: 1, a: x}}");
-    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":2,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","meta":{"id":"default/a","labels":{}},"retry":[null,100,10000]}],"sources":[]}"#);
+    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":3,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","delivery":{"breaker":[10,60000,1000],"rateLimit":null,"retry":[null,100,10000,50],"timeout":null},"meta":{"id":"default/a","labels":{}}}],"sources":[]}"#);
 }
 
 proptest! {

@@ -41,7 +41,7 @@ spec: {memory: [}
 apiVersion: tidegate.dev/v1alpha1
 kind: Sink
 metadata: {name: out, labels: {a: 1}}
-spec: {memory: {}, retry: {max: -1, first: 10}}
+spec: {memory: {}, retry: {max: -1, delay: 10}}
 ";
     let report = run(&[("b/route.yaml", route), ("a/sinks.yaml", broken)], false).unwrap_err();
     assert_eq!(report.files(), 2);
@@ -97,14 +97,60 @@ fn what_comes_later_is_said_to_come_later() {
         policy("{phase: Admit, cesql: \"type = 'a'\"}"),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
-        document("Source", "s", "{kafka: {brokers: [a]}}"),
-        document("Source", "s", "{memory: {}, acceptHeaders: [x]}"),
-        document("Sink", "s", "{memory: {}, passHeaders: [x]}"),
     ];
     for text in cases {
         let report = run(&[("x", &text)], true).unwrap_err();
         let codes: Vec<_> = report.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(codes, ["P111"], "{report}");
+    }
+}
+
+#[test]
+fn how_a_sink_is_delivered_to_has_limits() {
+    let sink = |rest: &str| document("Sink", "s", &format!("{{memory: {{}}, {rest}}}"));
+    for (rest, code, says) in [
+        ("retry: {first: 1s}", "P103", "max, backoff, delay, maxDelay, jitter"),
+        ("retry: {max: 100001}", "P110", "from 0 to 100000"),
+        ("retry: {delay: 2s, maxDelay: 1s}", "P110", "`delay` is longer than `maxDelay`"),
+        ("retry: {delay: 61m}", "P110", "from 1ms to 60m"),
+        ("retry: {backoff: linear}", "P109", "one of exponential, constant"),
+        ("retry: {backoff: constant, maxDelay: 1s}", "P127", "leave it out"),
+        ("retry: {jitter: 101}", "P110", "from 0 to 100"),
+        ("timeout: 9ms", "P110", "from 10ms to 60m"),
+        ("timeout: 30", "P110", "did you mean `30ms`?"),
+        ("rateLimit: {}", "P108", "or `bytes`"),
+        ("rateLimit: {per: 1s}", "P108", "`events`"),
+        ("rateLimit: {event: 1}", "P103", "did you mean `events`?"),
+        ("rateLimit: {events: 0}", "P110", "from 1 to 1000000000"),
+        ("rateLimit: {bytes: 1MB}", "P110", "did you mean `1Mi`?"),
+        ("rateLimit: {events: 1, per: 2h}", "P110", "from 1ms to 60m"),
+        ("rateLimit: {events: 1, key: subject}", "P109", "one of none, partitionkey"),
+        ("rateLimit: 100", "P107", "a mapping"),
+        ("breaker: {failures: 0}", "P110", "from 1 to 10000"),
+        ("breaker: {window: 10ms}", "P110", "from 1s to 60m"),
+        ("breaker: {pause: 11m}", "P110", "from 10ms to 10m"),
+        ("breaker: {open: 1s}", "P103", "failures, window, pause"),
+        ("rateLimt: {events: 1}", "P103", "did you mean `rateLimit`?"),
+    ] {
+        let report = run(&[("x", &sink(rest))], true).unwrap_err();
+        assert_eq!(report.diagnostics.len(), 1, "{rest}: {report}");
+        refused(&sink(rest), code, says);
+    }
+    let source = |rest: &str| document("Source", "s", &format!("{{memory: {{}}, {rest}}}"));
+    refused(&source("window: {events: 1023}"), "P110", "from 1024 to 262144");
+    refused(&source("window: {bytes: 1Mi}"), "P110", "from 4Mi to 1Gi");
+    refused(&source("window: 4096"), "P107", "a mapping");
+    good(&source("window: {}"));
+}
+
+#[test]
+fn what_belongs_to_a_connector_is_said_to_belong_there() {
+    for (kind, key, says) in [
+        ("Source", "acceptHeaders: [x]", "as in `http: {listen: …, acceptHeaders: [x-tenant]}`"),
+        ("Sink", "passHeaders: [x]", "as in `http: {url: …, passHeaders: [x-tenant]}`"),
+        ("Source", "envelope: none", "as in `file: {path: …, envelope: {…}}`"),
+    ] {
+        refused(&document(kind, "s", &format!("{{memory: {{}}, {key}}}")), "P103", says);
     }
 }
 

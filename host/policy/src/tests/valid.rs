@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
-    Applies, Capability, Condition, FailureRule, Isolation, Level, Limits, Malformed, Mode, ModuleRef, Phase, Retry,
-    Unmatched,
+    Applies, Breaker, Capability, Condition, Delivery, FailureRule, Isolation, Level, Limits, Malformed, Mode,
+    ModuleRef, Phase, RateKey, RateLimit, Retry, Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -25,12 +25,28 @@ fn every_option_is_read() {
         json!({"path": "orders.jsonl", "follow": true, "envelope": {"type": "com.acme.order", "source": "/orders"}});
     assert_eq!(source.connector.config, config);
     assert_eq!(source.malformed, Malformed::Pause);
+    assert_eq!(source.window, Some(Window { events: Some(2048), bytes: Some(8 << 20) }));
 
     let [billing, dlq] = documents.sinks.as_slice() else { panic!() };
-    let retry = Retry { max: Some(5), first: Duration::from_millis(250), max_delay: Duration::from_mins(1) };
-    assert_eq!(billing.retry, retry);
+    let delivery = Delivery {
+        retry: Retry {
+            max: Some(5),
+            delay: Duration::from_millis(250),
+            max_delay: Duration::from_mins(1),
+            jitter_percent: 20,
+        },
+        timeout: Some(Duration::from_secs(30)),
+        rate_limit: Some(RateLimit {
+            events: Some(100),
+            bytes: Some(1 << 20),
+            per: Duration::from_secs(2),
+            key: RateKey::Partitionkey,
+        }),
+        breaker: Breaker { failures: 3, window: Duration::from_secs(45), pause: Duration::from_secs(7) },
+    };
+    assert_eq!(billing.delivery, delivery);
     assert_eq!((dlq.connector.name.as_str(), &dlq.connector.config), ("memory", &json!({})));
-    assert_eq!(dlq.retry, Retry::default());
+    assert_eq!(dlq.delivery, Delivery::default());
 
     let [route] = documents.routes.as_slice() else { panic!() };
     assert_eq!(route.from, std::slice::from_ref(&source.meta.id));
@@ -41,6 +57,22 @@ fn every_option_is_read() {
     assert_eq!(route.to[0].names[1].levels, [literal("orders"), Level::One, literal("west")]);
     assert_eq!(route.unmatched, Unmatched::DeadLetter);
     assert_eq!(route.dead_letter, Some(dlq.meta.id.clone()));
+}
+
+#[test]
+fn delays_of_retries_follow_each_other() {
+    let check = |retry: &str, delay_ms: u64, max_delay_ms: u64| {
+        let retry =
+            good(&document("Sink", "s", &format!("{{memory: {{}}, retry: {{{retry}}}}}"))).sinks[0].delivery.retry;
+        let found = (retry.delay, retry.max_delay);
+        assert_eq!(found, (Duration::from_millis(delay_ms), Duration::from_millis(max_delay_ms)), "{retry:?}");
+    };
+    check("", 100, 10_000);
+    check("delay: 1m", 60_000, 60_000);
+    check("maxDelay: 50ms", 50, 50);
+    check("delay: 2s, backoff: exponential", 2_000, 10_000);
+    check("delay: 2s, backoff: constant", 2_000, 2_000);
+    check("backoff: constant", 100, 100);
 }
 
 #[test]
@@ -82,7 +114,7 @@ fn json_is_read_too() {
 }"#;
     let documents = good(text);
     assert_eq!(documents.sinks[0].connector.config["path"], json!("a/b é\t\"c\".jsonl"));
-    assert_eq!(documents.sinks[0].retry.max, Some(3));
+    assert_eq!(documents.sinks[0].delivery.retry.max, Some(3));
     let minified: String = text.lines().map(str::trim).collect();
     assert_eq!(good(&minified).fingerprint_input(), documents.fingerprint_input());
 }

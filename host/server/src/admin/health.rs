@@ -152,7 +152,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
     use tidegate_control::{SinkStatus, SourceStatus};
-    use tidegate_pipeline::LaneStatus;
+    use tidegate_pipeline::{Behind, LaneStatus};
 
     use super::*;
 
@@ -162,6 +162,7 @@ mod tests {
             lane: at.to_string(),
             state: state.clone(),
             in_flight: 0,
+            behind: Behind::default(),
         };
         Picture {
             phase: Phase::Serving,

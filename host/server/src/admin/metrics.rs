@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tidegate_control::{Picture, status::Phase};
-use tidegate_pipeline::{LaneState, RouteTally, SourceState};
+use tidegate_pipeline::{Behind, LaneState, RouteTally, SourceState};
 
 use super::{
     Host, PATIENCE,
@@ -51,6 +51,8 @@ impl Collector for Figures {
         let mut sheet = Sheet { encoder };
         sheet.host(&self.picture)?;
         sheet.routes(&self.picture.totals())?;
+        let routes = self.picture.routes.iter().map(|route| ([("route", &*route.route)], route.behind));
+        sheet.behind(["tidegate_route_lag", "tidegate_route_lag_events"], &routes.collect::<Vec<_>>())?;
         sheet.lanes(&self.picture)?;
         sheet.sinks(&self.picture)?;
         sheet.process(&self.process)
@@ -129,6 +131,8 @@ impl Sheet<'_> {
         let lanes = || picture.lanes.iter().map(|lane| (lane, [("source", &*lane.source), ("lane", &*lane.lane)]));
         let in_flight = lanes().map(|(lane, labels)| (labels, lane.in_flight as u64));
         self.gauge("tidegate_lane_in_flight", "Events a lane has taken and not yet settled", None, in_flight)?;
+        let behind = lanes().map(|(lane, labels)| (labels, lane.behind)).collect::<Vec<_>>();
+        self.behind(["tidegate_lane_lag", "tidegate_lane_lag_events"], &behind)?;
         let states = lanes().flat_map(|(lane, [source, name])| {
             let now = state(&lane.state);
             STATES.map(|known| ([source, name, ("state", known)], u64::from(known == now)))
@@ -140,6 +144,26 @@ impl Sheet<'_> {
         });
         let help = "1 while a source cannot be opened or listened on, else 0; /readyz says why";
         self.gauge("tidegate_source_trouble", help, None, troubles)
+    }
+
+    /// How far lanes or routes are behind; by what they have in common.
+    fn behind<'l, const N: usize>(
+        &mut self,
+        [name, events]: [&str; 2],
+        all: &[([(&'l str, &'l str); N], Behind)],
+    ) -> fmt::Result {
+        let counted = all.iter().filter_map(|(labels, behind)| Some((*labels, behind.events?)));
+        self.gauge(
+            events,
+            "Events that came in and are not settled; absent where they cannot be counted",
+            None,
+            counted,
+        )?;
+        let sized = all.iter().filter_map(|(labels, behind)| Some((*labels, behind.bytes?)));
+        self.gauge(name, "Bytes that are not taken yet, where only these are known", Some(Unit::Bytes), sized)?;
+        let ages = all.iter().map(|(labels, behind)| (*labels, behind.age.as_secs_f64()));
+        let help = "For how long the oldest event that is not settled has been there; 0 where all is settled";
+        self.gauge(name, help, Some(Unit::Seconds), ages)
     }
 
     fn sinks(&mut self, picture: &Picture) -> fmt::Result {
@@ -232,7 +256,7 @@ fn write_counter(metric: &mut MetricEncoder<'_>, count: &impl EncodeCounterValue
 
 const STATES: [&str; 4] = ["running", "held", "paused", "ended"];
 
-fn state(state: &LaneState) -> &'static str {
+pub(super) fn state(state: &LaneState) -> &'static str {
     match state {
         LaneState::Running => "running",
         LaneState::Held { .. } => "held",

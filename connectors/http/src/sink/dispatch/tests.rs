@@ -7,7 +7,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tidegate_event::Form;
 
-use super::super::config::BreakerConfig;
 use super::*;
 
 fn event(number: usize, key: Option<&str>) -> Event {
@@ -27,8 +26,9 @@ fn single(concurrency: usize) -> Sending {
 }
 
 fn dispatch(sending: Sending, failures: u32) -> Dispatch {
-    let breaker = Breaker::new(BreakerConfig { failures, open: Duration::from_secs(1) });
-    Dispatch::new(sending, "http://app.example/".into(), breaker)
+    let mut dispatch = Dispatch::new(sending, "http://app.example/".into());
+    dispatch.mind(Breaker::new(BreakerOptions { failures, ..BreakerOptions::default() }));
+    dispatch
 }
 
 /// What the service answers to an event, one try after another; delivered from then on.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
-use tidegate_connector::{Backoff, Sink, SinkOptions};
+use tidegate_connector::{Backoff, BreakerOptions, Sink, SinkOptions};
 use tidegate_event::Event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -100,10 +100,11 @@ async fn connections_that_break_anywhere_lose_nothing_and_keep_order() {
                 relaying.spawn(relay_until(client, service, left));
             }
         });
-        let config = json!({"url": format!("http://{address}/"), "mode": mode, "breaker": {"failures": 1000}});
+        let config = json!({"url": format!("http://{address}/"), "mode": mode});
         let config = if mode == "batched" { with(config, json!({"batch": {"events": 3}})) } else { config };
         let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(2), ..Backoff::default() };
-        let sink = Sink::start("app", open(&config), SinkOptions { backoff, ..SinkOptions::default() });
+        let breaker = BreakerOptions { failures: 1000, ..BreakerOptions::default() };
+        let sink = Sink::start("app", open(&config), SinkOptions { backoff, breaker, ..SinkOptions::default() });
         let keys = ["a", "b", "c", "d", "e"];
         let sent: Vec<Event> = (0..200).map(|n| keyed(&format!("e{n}"), Some(keys[n % 5]))).collect();
         assert!(sink.send(sent).await.wait().await.all_durable());

@@ -76,10 +76,14 @@ fn every_mistake_is_told_with_its_place() {
             "/queue/events",
             "/rate/requests",
             "/idleTimeout",
-            "/acceptHeaders/0",
             "/acceptHeaders/1 … credentials",
+            "/acceptHeaders/0",
             "/allowOrigins/0",
         ],
+    );
+    check(
+        json!({"listen": "127.0.0.1:1", "acceptHeaders": ["ce-id", "x-tenant", "X-Tenant"]}),
+        &["/acceptHeaders/0: `ce-id` belongs to the event", "/acceptHeaders/2: `X-Tenant` stands there twice"],
     );
     check(json!({"listen": "127.0.0.1:1", "maxBody": "2Mi", "maxBodies": "1Mi"}), &["/maxBodies: must not be less"]);
     check(json!({"listen": "127.0.0.1:1", "auth": {"certificate": {}}}), &["/auth/certificate: without `tls"]);
