@@ -1,0 +1,229 @@
+//! Messages that the server counts as ours: read ahead, delivered to the host, or settled and not told to the server yet.
+//!
+//! Each has a number in the order it came, which is what the lane's [`Ledger`](tidegate_connector::Ledger) goes by. What comes again
+//! because the server had no sign from us is recognised by its sequence: one that is still held only gets a new reply subject, one that
+//! is done is acknowledged again, so that neither is delivered twice.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_nats::{Message, Subject};
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lag, SourceError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::reply::Delivered;
+
+/// Messages read ahead of what the host has taken, at most.
+pub(super) const AHEAD_MESSAGES: usize = 2 * LANE_BATCH_EVENTS;
+/// Bytes read ahead, above which no more are asked for.
+pub(super) const AHEAD_BYTES: usize = 2 * LANE_BATCH_BYTES;
+
+/// What the lane, its reader and its settlements share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<Held>,
+    /// For the lane: something came, or the reader ended.
+    pub(super) arrived: Notify,
+    /// For the reader: there is room again, or it has to begin anew.
+    pub(super) wanted: Notify,
+}
+
+/// A message and how to answer for it.
+#[derive(Clone, Debug)]
+pub(super) struct One {
+    pub(super) message: Message,
+    pub(super) sequence: u64,
+    reply: Subject,
+    published: SystemTime,
+    /// When the server will take it back, unless it hears of us.
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    messages: VecDeque<One>,
+    /// The number of the first of them.
+    first: u64,
+    /// The number of the next to deliver.
+    cursor: u64,
+    bytes_ahead: usize,
+    /// The highest sequence that ever came.
+    high: u64,
+    /// What was settled of late; more than the server ever waits for.
+    done: BTreeSet<u64>,
+    done_max: usize,
+    /// To be acknowledged.
+    acks: VecDeque<Subject>,
+    ack_wait: Duration,
+    /// Some are past their time: the server has to say again that they are ours.
+    pub(super) stale: bool,
+    pub(super) error: Option<SourceError>,
+    /// What the server said waits behind the last message that came.
+    pub(super) pending: u64,
+}
+
+/// What became of a message that came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    New,
+    /// Held already.
+    Again,
+    /// Settled already: to be acknowledged again.
+    Done(Subject),
+}
+
+impl Shared {
+    pub(super) fn new(ack_wait: Duration, max_ack_pending: usize) -> Shared {
+        let held = Held {
+            messages: VecDeque::new(),
+            first: 0,
+            cursor: 0,
+            bytes_ahead: 0,
+            high: 0,
+            done: BTreeSet::new(),
+            done_max: 2 * max_ack_pending,
+            acks: VecDeque::new(),
+            // Less than the server's: it counted from when it sent the message.
+            ack_wait: ack_wait.mul_f64(0.9),
+            stale: false,
+            error: None,
+            pending: 0,
+        };
+        Shared { state: Mutex::new(held), arrived: Notify::new(), wanted: Notify::new() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lag(&self) -> Lag {
+        let held = self.lock();
+        let next = held.messages.get(held.ahead_from());
+        Lag { events: Some(held.pending + held.ahead() as u64), since: next.map(|one| one.published), ..Lag::default() }
+    }
+}
+
+impl Held {
+    pub(super) fn came(&mut self, message: Message, delivered: Delivered, reply: Subject) -> Came {
+        self.pending = delivered.pending;
+        let Delivered { sequence, published, .. } = delivered;
+        let deadline = Instant::now() + self.ack_wait;
+        if sequence <= self.high {
+            if self.done.contains(&sequence) {
+                return Came::Done(reply);
+            }
+            if let Some(one) = self.messages.iter_mut().find(|one| one.sequence == sequence) {
+                one.reply = reply;
+                one.deadline = deadline;
+                return Came::Again;
+            }
+            // Another reader had it and gave it back: late is better than never.
+        }
+        self.high = self.high.max(sequence);
+        self.bytes_ahead += message.length;
+        self.messages.push_back(One { message, sequence, reply, published, deadline });
+        Came::New
+    }
+
+    /// The last sequence that was settled, if all before it was, too.
+    pub(super) fn settled_up_to(&self) -> Option<u64> {
+        self.done.last().copied()
+    }
+
+    /// Whether it is here, or was.
+    pub(super) fn knows(&self, sequence: u64) -> bool {
+        self.done.contains(&sequence) || self.messages.iter().any(|one| one.sequence == sequence)
+    }
+
+    /// How many came and are not delivered.
+    pub(super) fn ahead(&self) -> usize {
+        self.messages.len() - self.ahead_from()
+    }
+
+    fn ahead_from(&self) -> usize {
+        (self.cursor - self.first) as usize
+    }
+
+    pub(super) fn bytes_ahead(&self) -> usize {
+        self.bytes_ahead
+    }
+
+    /// The next batch of a delivery and the number of its first; nothing where none came, or the next is past its time.
+    pub(super) fn next_batch(&mut self) -> (u64, Vec<One>) {
+        let now = Instant::now();
+        let mut bytes = 0;
+        let mut batch: Vec<One> = Vec::new();
+        for one in self.messages.range(self.ahead_from()..).take(LANE_BATCH_EVENTS) {
+            bytes += one.message.length;
+            if bytes > LANE_BATCH_BYTES && !batch.is_empty() {
+                break;
+            }
+            if one.deadline <= now {
+                self.stale |= batch.is_empty();
+                break;
+            }
+            batch.push(one.clone());
+        }
+        (self.cursor, batch)
+    }
+
+    /// So many were delivered.
+    pub(super) fn advance(&mut self, count: usize) {
+        let from = self.ahead_from();
+        let bytes: usize = self.messages.range(from..from + count).map(|one| one.message.length).sum();
+        self.bytes_ahead -= bytes;
+        self.cursor += count as u64;
+    }
+
+    /// Deliver again from this number on.
+    pub(super) fn rewind(&mut self, number: u64) {
+        self.cursor = number.clamp(self.first, self.first + self.messages.len() as u64);
+        self.bytes_ahead = self.messages.range(self.ahead_from()..).map(|one| one.message.length).sum();
+    }
+
+    /// All before this number are settled. One past its time is not acknowledged: that might settle what another reader was given
+    /// since; if it comes again, it is known.
+    pub(super) fn settled(&mut self, number: u64) {
+        let now = Instant::now();
+        while self.first < number.min(self.cursor) {
+            let Some(one) = self.messages.pop_front() else { return };
+            self.first += 1;
+            self.done.insert(one.sequence);
+            if one.deadline > now {
+                self.acks.push_back(one.reply);
+            }
+        }
+        while self.done.len() > self.done_max {
+            self.done.pop_first();
+        }
+    }
+
+    pub(super) fn next_ack(&mut self) -> Option<Subject> {
+        self.acks.pop_front()
+    }
+
+    /// Whom to tell that we are at it. Those past their time are not among them.
+    pub(super) fn keep(&mut self) -> Vec<Subject> {
+        let now = Instant::now();
+        let mut replies = Vec::with_capacity(self.messages.len());
+        for one in &mut self.messages {
+            if one.deadline > now {
+                one.deadline = now + self.ack_wait;
+                replies.push(one.reply.clone());
+            } else {
+                self.stale = true;
+            }
+        }
+        replies
+    }
+
+    /// What was never settled, to be given back.
+    pub(super) fn rest(&mut self) -> Vec<Subject> {
+        self.messages.drain(..).map(|one| one.reply).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! The `nats` connector against a real server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod bad_input;
+mod configuration;
+mod conformance;
+mod credentials;
+mod faults;
+mod rig;
+mod subjects;
