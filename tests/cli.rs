@@ -3,6 +3,7 @@
 mod admin;
 mod demo;
 mod deploy;
+mod dlq;
 mod help;
 mod modules;
 mod run;

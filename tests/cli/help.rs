@@ -10,9 +10,22 @@ fn here(args: &[&str]) -> Ran {
 
 #[test]
 fn every_command_has_help_that_reads_well() {
-    for command in ["", "run", "demo", "validate", "inspect", "build", "eval"] {
-        let args: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
-        let name = if command.is_empty() { "tidegate" } else { command };
+    for command in [
+        "",
+        "run",
+        "demo",
+        "validate",
+        "inspect",
+        "build",
+        "eval",
+        "dlq",
+        "dlq list",
+        "dlq show",
+        "dlq replay",
+        "dlq drop",
+    ] {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let name = if command.is_empty() { "tidegate".to_owned() } else { command.replace(' ', "_") };
         insta::assert_snapshot!(format!("help_{name}"), here(&args).fine());
     }
 }
@@ -36,6 +49,11 @@ fn wrong_usage_ends_with_2() {
         &["eval", "a.wasm"],
         &["eval", "a.wasm", "-e", "-", "--grant", "network"],
         &["demo", "--events", "1"],
+        &["dlq"],
+        &["dlq", "list"],
+        &["dlq", "show", "docs"],
+        &["dlq", "list", "docs", "--since", "soon"],
+        &["dlq", "show", "docs", "-e", "1", "--payload", "-o", "json"],
     ] {
         let ran = here(args).ended(2);
         assert_eq!(ran.stdout, "", "{args:?}");

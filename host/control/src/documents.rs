@@ -220,7 +220,7 @@ impl Watch {
 }
 
 /// The folder that relative paths of a document start from.
-pub(crate) fn folder_of(meta: &tidegate_policy::spec::Meta) -> PathBuf {
+pub fn folder_of(meta: &tidegate_policy::spec::Meta) -> PathBuf {
     let file = file_of(meta);
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -11,6 +11,7 @@ mod document;
 mod fingerprint;
 mod kinds;
 mod mistakes;
+mod overlay;
 mod places;
 mod set;
 pub mod spec;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use connector::{ConfigProblem, ConnectorCheck, Role};
 pub use diagnostic::{Diagnostic, Place, Report};
+pub use overlay::overlay;
 pub use spec::Documents;
 
 use mistakes::Mistakes;

@@ -122,6 +122,6 @@ pub(crate) fn parse(source: &str, mistakes: &mut Mistakes) -> Vec<Tree> {
     trees
 }
 
-fn begins_document(line: &str) -> bool {
+pub(crate) fn begins_document(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }

@@ -10,7 +10,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{build, demo, eval, inspect, run, validate},
+    commands::{build, demo, dlq, eval, inspect, run, validate},
     logging::Logging,
     problem,
 };
@@ -45,6 +45,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Build a Rust filter folder into a component
     Build(build::Args),
+    /// Dead letters: list them, look at them, replay them, drop them
+    Dlq(dlq::Args),
     /// Put events through one module and show what it decides
     Eval(eval::Args),
 }
@@ -64,7 +66,7 @@ pub fn main() -> ExitCode {
     let default = match cli.command {
         Command::Run(_) | Command::Eval(_) => "info",
         // What happens is told on stdout.
-        Command::Demo(_) | Command::Validate(_) | Command::Inspect(_) | Command::Build(_) => "warn",
+        Command::Demo(_) | Command::Validate(_) | Command::Inspect(_) | Command::Build(_) | Command::Dlq(_) => "warn",
     };
     if let Err(error) = cli.logging.start(default) {
         return fail(&error);
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
         Command::Build(args) => build::run(args, &mut out),
+        Command::Dlq(args) => dlq::run(args, &mut out),
         Command::Eval(args) => eval::run(args, &mut out),
     };
     let ended = ended.and_then(|ending| {

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod demo;
+pub mod dlq;
 pub mod eval;
 pub mod inspect;
 pub mod run;

@@ -193,7 +193,7 @@ fn control_options(options: &HostOptions) -> ControlOptions {
     }
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<DocumentSet> {
+pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<DocumentSet> {
     let set = DocumentSet::read(paths)
         .or_problem("the documents cannot be read", "name files, or folders with *.yaml, *.yml or *.json in them")?;
     if set.files.is_empty() {

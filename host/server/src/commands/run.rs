@@ -119,7 +119,7 @@ fn refused(report: &Report) {
     }
 }
 
-fn default_state_dir() -> PathBuf {
+pub(super) fn default_state_dir() -> PathBuf {
     match std::env::var_os("XDG_STATE_HOME").filter(|home| !home.is_empty()) {
         Some(home) => PathBuf::from(home).join("tidegate"),
         None => PathBuf::from(".tidegate"),
