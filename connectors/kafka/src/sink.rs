@@ -1,0 +1,240 @@
+//! The writer: a group of events as messages, in order, durable when every replica has them.
+//!
+//! **Order.** The producer is idempotent: within a partition nothing overtakes, whatever is sent again. Events of one key are in one partition
+//! (by the hash that Java's clients use).
+//!
+//! **A group** is handed to librdkafka whole, and then its reports are waited for ([`reports`]): librdkafka makes batches of its own. When
+//! nothing of it gets through for `timeout`, all of it is taken back at once, so that nothing later gets ahead, and the framework comes
+//! again. What of a group is done already is not sent twice ([`progress`]).
+//!
+//! **At least once.** What was taken back may have arrived.
+//!
+//! **Refused for good** is what a broker never takes: an event that is too large, a topic that is not there or may not be written to.
+//! What each of its answers means is in [`outcome`].
+
+mod back;
+mod config;
+mod outcome;
+mod progress;
+mod reports;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
+use tidegate_connector::{DESTINATION, WriteError, Writer};
+use tidegate_event::{Event, json};
+
+pub(crate) use self::back::Back;
+pub(crate) use self::config::SinkConfig;
+use self::outcome::Outcome;
+use self::progress::{Progress, Trouble};
+use self::reports::{Reporter, Reports, Waited};
+use crate::binding;
+use crate::client::cause;
+use crate::topics;
+
+type Producer = ThreadedProducer<Reporter>;
+
+/// Writes to the topics of one cluster.
+pub(crate) struct KafkaWriter {
+    config: SinkConfig,
+    /// Made with the first write, and anew where that may help.
+    producer: Option<Producer>,
+    reports: Arc<Reports>,
+    progress: Progress,
+}
+
+/// Why an event was not handed over.
+enum Refusal {
+    /// It never will be.
+    Event(String),
+    /// For now; nor is anything behind it.
+    Now(String),
+}
+
+impl KafkaWriter {
+    pub(crate) fn new(config: SinkConfig) -> Self {
+        Self { config, producer: None, reports: Arc::default(), progress: Progress::default() }
+    }
+
+    fn connect(&mut self) -> Result<(), Trouble> {
+        if self.producer.is_none() {
+            let config = self.config.client_config().map_err(Trouble)?;
+            let made = Producer::from_config_and_context(&config, Reporter(self.reports.clone()));
+            self.producer = Some(made.map_err(|error| Trouble(error.to_string()))?);
+        }
+        Ok(())
+    }
+
+    /// Joins librdkafka's threads: not here.
+    async fn disconnect(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            // It was dropped, or the runtime is ending: either will do.
+            let _ = tokio::task::spawn_blocking(move || drop(producer)).await;
+        }
+    }
+
+    /// Hands what is open to librdkafka and waits for what becomes of it.
+    async fn send(&mut self, events: &[Event]) -> Result<(), Trouble> {
+        self.connect()?;
+        let handed = self.hand_over(events);
+        let answered = self.answers(events).await;
+        handed.and(answered)
+    }
+
+    fn hand_over(&mut self, events: &[Event]) -> Result<(), Trouble> {
+        let Some(producer) = &self.producer else { return Ok(()) };
+        let mut buffer = Vec::new();
+        for (index, event) in events.iter().enumerate() {
+            if !self.progress.is_open(index) {
+                continue;
+            }
+            self.reports.expect_one();
+            let Err(refusal) = hand_over(producer, &self.config, &mut buffer, event, index) else { continue };
+            self.reports.expect_one_less();
+            match refusal {
+                Refusal::Event(cause) => self.progress.refused(index, cause),
+                // Nothing behind it goes: it would get ahead.
+                Refusal::Now(cause) => return Err(Trouble(cause)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the reports of all that was handed over.
+    async fn answers(&mut self, events: &[Event]) -> Result<(), Trouble> {
+        let mut trouble = None;
+        if self.reports.all(self.config.timeout).await == Waited::TooLong {
+            let said = self.reports.take_complaint().unwrap_or_else(|| "no answer".to_owned());
+            trouble = Some(Trouble(format!("nothing written for {:?}: {said}", self.config.timeout)));
+            if let Some(producer) = &self.producer {
+                producer.purge(PurgeConfig::default().queue().inflight());
+            }
+            self.reports.all_at_last().await;
+        }
+        let mut again = self.reports.take_refusal();
+        let mut too_large = Vec::new();
+        for (index, result) in self.reports.take() {
+            let Some(code) = result else {
+                self.progress.delivered(index);
+                continue;
+            };
+            match outcome::of(code) {
+                Outcome::TooLarge => too_large.push(index),
+                Outcome::Refused => self.progress.refused(index, self.says(&events[index], code)),
+                Outcome::Again => drop(trouble.get_or_insert_with(|| Trouble(self.says(&events[index], code)))),
+                Outcome::Broken => {
+                    again = true;
+                    trouble.get_or_insert_with(|| Trouble(self.says(&events[index], code)));
+                }
+            }
+        }
+        if again {
+            self.disconnect().await;
+        }
+        match trouble {
+            Some(trouble) => Err(trouble),
+            None => self.one_by_one(events, too_large).await,
+        }
+    }
+
+    /// A broker that finds a batch too large says so of all its messages. Alone, only those that are too large themselves are refused.
+    async fn one_by_one(&mut self, events: &[Event], mut indexes: Vec<usize>) -> Result<(), Trouble> {
+        indexes.sort_unstable();
+        let mut buffer = Vec::new();
+        for index in indexes {
+            let Some(producer) = &self.producer else { return Err(Trouble("no producer".to_owned())) };
+            self.reports.expect_one();
+            if let Err(refusal) = hand_over(producer, &self.config, &mut buffer, &events[index], index) {
+                self.reports.expect_one_less();
+                match refusal {
+                    Refusal::Event(cause) => self.progress.refused(index, cause),
+                    Refusal::Now(cause) => return Err(Trouble(cause)),
+                }
+                continue;
+            }
+            if self.reports.all(self.config.timeout).await == Waited::TooLong {
+                producer.purge(PurgeConfig::default().queue().inflight());
+                self.reports.all_at_last().await;
+            }
+            for (index, result) in self.reports.take() {
+                match result.map(|code| (code, outcome::of(code))) {
+                    None => self.progress.delivered(index),
+                    Some((code, Outcome::TooLarge | Outcome::Refused)) => {
+                        self.progress.refused(index, self.says(&events[index], code));
+                    }
+                    Some((code, Outcome::Again | Outcome::Broken)) => return Err(Trouble(self.says(&events[index], code))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn says(&self, event: &Event, code: RDKafkaErrorCode) -> String {
+        let topic = topic_of(&self.config, event).unwrap_or_default();
+        format!("topic {topic}: {code}")
+    }
+}
+
+/// The topic a route chose, else the sink's own.
+fn topic_of<'a>(config: &'a SinkConfig, event: &'a Event) -> Option<&'a str> {
+    event.context(DESTINATION).or(config.topic.as_deref())
+}
+
+fn hand_over(
+    producer: &Producer,
+    config: &SinkConfig,
+    buffer: &mut Vec<u8>,
+    event: &Event,
+    index: usize,
+) -> Result<(), Refusal> {
+    let topic = topic_of(config, event).ok_or_else(|| {
+        Refusal::Event("no topic: neither the route's target nor the sink names one".to_owned())
+    })?;
+    if let Some(problem) = topics::problem(topic) {
+        return Err(Refusal::Event(format!("`{topic}` {problem}")));
+    }
+    let structured = binding::is_structured(event, config.mode);
+    let value = if structured {
+        buffer.clear();
+        json::encode(event, buffer);
+        Some(&**buffer)
+    } else {
+        event.data().map(|data| data.bytes)
+    };
+    let key = match &config.key {
+        None => event.ordering_key().map(std::borrow::Cow::Borrowed),
+        Some(attribute) => event.attribute(attribute),
+    };
+    let mut record: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(topic, index);
+    record = record.headers(binding::headers(event, structured, &config.pass));
+    record.key = key.as_ref().map(|key| key.as_bytes());
+    record.payload = value;
+    producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
+        Some(code @ (RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::Fatal)) => Refusal::Now(code.to_string()),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            let limit = config.max_message_bytes.0;
+            Refusal::Event(format!("topic {topic}: larger than `maxMessageBytes` ({limit})"))
+        }
+        Some(code) if matches!(outcome::of(code), Outcome::Refused) => Refusal::Event(format!("topic {topic}: {code}")),
+        Some(_) | None => Refusal::Now(cause(&error)),
+    })
+}
+
+#[async_trait]
+impl Writer for KafkaWriter {
+    async fn write(&mut self, events: &[Event]) -> Result<(), WriteError> {
+        self.progress.begin(events);
+        let trouble = if self.progress.has_open() { self.send(events).await.err() } else { None };
+        self.progress.end(events, &self.config.connection.brokers, trouble)
+    }
+
+    /// Everything written was reported: there is nothing to flush.
+    async fn close(&mut self) -> Result<(), WriteError> {
+        self.disconnect().await;
+        Ok(())
+    }
+}

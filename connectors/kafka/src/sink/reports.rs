@@ -1,0 +1,129 @@
+//! What librdkafka reports of the messages of one group, from its thread to the writer's task.
+//!
+//! One message costs a lock that hardly anybody else takes; the task is woken once a group.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use tokio::sync::Notify;
+
+use crate::client::is_refusal;
+
+/// Each position of the group that was handed over, with what went wrong, if anything.
+type Reported = Vec<(usize, Option<RDKafkaErrorCode>)>;
+
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    state: Mutex<State>,
+    /// All that is expected was reported.
+    complete: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    expected: usize,
+    reported: Reported,
+    /// What the client said last of the brokers.
+    complaint: Option<String>,
+    /// They do not know us.
+    refusal: bool,
+}
+
+/// How waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    Complete,
+    /// Nothing was reported for too long.
+    TooLong,
+}
+
+impl Reports {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn expect_one(&self) {
+        self.state().expected += 1;
+    }
+
+    /// It was not handed over after all.
+    pub(super) fn expect_one_less(&self) {
+        self.state().expected -= 1;
+    }
+
+    /// Waits until all is reported, as long as something is now and then.
+    pub(super) async fn all(&self, patience: Duration) -> Waited {
+        loop {
+            let complete = self.complete.notified();
+            let before = {
+                let state = self.state();
+                if state.reported.len() == state.expected {
+                    return Waited::Complete;
+                }
+                state.reported.len()
+            };
+            if tokio::time::timeout(patience, complete).await.is_err() && self.state().reported.len() == before {
+                return Waited::TooLong;
+            }
+        }
+    }
+
+    /// The same for what was taken back, which librdkafka reports at once.
+    pub(super) async fn all_at_last(&self) {
+        while self.all(Duration::from_secs(1)).await == Waited::TooLong {}
+    }
+
+    /// What was reported, and nothing is expected any more.
+    pub(super) fn take(&self) -> Reported {
+        let mut state = self.state();
+        state.expected = 0;
+        state.complaint = None;
+        std::mem::take(&mut state.reported)
+    }
+
+    pub(super) fn take_complaint(&self) -> Option<String> {
+        self.state().complaint.take()
+    }
+
+    pub(super) fn take_refusal(&self) -> bool {
+        std::mem::take(&mut self.state().refusal)
+    }
+}
+
+/// What librdkafka calls back.
+pub(super) struct Reporter(pub(super) Arc<Reports>);
+
+impl ClientContext for Reporter {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        crate::client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut state = self.0.state();
+        state.refusal |= error.rdkafka_error_code().is_some_and(is_refusal);
+        state.complaint = Some(reason.to_owned());
+        drop(state);
+        tracing::warn!("{reason}");
+    }
+}
+
+impl ProducerContext for Reporter {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let problem = match result {
+            Ok(_) => None,
+            Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)),
+        };
+        let mut state = self.0.state();
+        state.reported.push((index, problem));
+        if state.reported.len() == state.expected {
+            drop(state);
+            self.0.complete.notify_one();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What a document says about a Kafka source: raw as written, then checked.
+//!
+//! Besides what [`client`](crate::client) lists:
+//!
+//! | option | default | limit, meaning |
+//! |---|---|---|
+//! | `topics` | – | 1 to 64 names or patterns: see [`topics`](crate::topics) |
+//! | `group` | `NAMESPACE.NAME` of the source | 1 to 249 bytes; hosts of one group share the partitions |
+//! | `start` | `beginning` | `beginning` or `end`: where a group reads that has no position yet, or whose position is gone |
+//! | `rebalance` | `cooperative` | `cooperative` moves only the partitions that must move; `classic` takes all away and gives them out anew. All members of a group have the same |
+//! | `sessionTimeout` | `45s` | 100ms to 30m, and what the broker allows; a host that is silent for longer loses its partitions |
+//! | `drainTimeout` | `30s` | 100ms to 10m; how long a rebalance waits for what is in flight |
+//! | `commitInterval` | `1s` | 10ms to 1m; what was settled since comes again after a crash, at most 1,024 events a partition |
+//! | `prefetch` | `4Mi` | 64Ki to 256Mi fetched ahead of each partition's lane |
+//! | `isolation` | `committed` | `committed` or `uncommitted`: whether messages of open and aborted transactions are read |
+//! | `validate` | `envelope` | `envelope` or `full`: how much of a structured event's JSON is checked |
+//! | `envelope` | none | wraps messages that are no events; knows `${topic}`, `${partition}`, `${offset}`, `${key}`; `id` is `TOPIC-PARTITION-OFFSET` |
+//! | `acceptHeaders` | none | headers that become context (`header.NAME`); of one that is there several times the last |
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use serde::Deserialize;
+use serde_json::Value;
+use tidegate_connector::config::{self, Size};
+use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
+use tidegate_connector::{ConfigError, HeadersConfig, Place};
+use tidegate_event::json::Validate;
+
+use crate::binding::{self, Reader};
+use crate::client::{self, Connection, RawSasl, RawTls};
+use crate::topics;
+use crate::units::{Time, within};
+
+const TOPICS_MAX: usize = 64;
+const GROUP_BYTES_MAX: usize = 249;
+const TRANSPORT: Transport<'static> =
+    Transport { names: &["topic", "partition", "offset", "key"], default_id: "${topic}-${partition}-${offset}" };
+const PREFETCH: (Size, Size) = (Size(64 << 10), Size(256 << 20));
+/// A full queue is looked at again after so long; the default of a second would make a lane wait that is quick.
+const QUEUE_LOOK_MS: &str = "20";
+/// How often a lane's lag is told.
+const STATISTICS_MS: &str = "1000";
+/// How soon a new topic that fits a pattern is seen.
+const PATTERNS_MS: &str = "10000";
+/// What a member may take for a rebalance beyond its draining.
+const REBALANCE_SPARE: Duration = Duration::from_secs(60);
+/// Kafka's own default; the least a member gets between two looks at its group.
+const POLL_INTERVAL_MIN: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Raw {
+    brokers: Vec<String>,
+    tls: Option<RawTls>,
+    sasl: Option<RawSasl>,
+    topics: Vec<String>,
+    group: Option<String>,
+    #[serde(default)]
+    start: Start,
+    #[serde(default)]
+    rebalance: Rebalance,
+    session_timeout: Option<Time>,
+    drain_timeout: Option<Time>,
+    commit_interval: Option<Time>,
+    prefetch: Option<Size>,
+    #[serde(default)]
+    isolation: Isolation,
+    #[serde(default)]
+    validate: RawValidate,
+    envelope: Option<EnvelopeConfig>,
+    #[serde(default)]
+    accept_headers: HeadersConfig,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Start {
+    #[default]
+    Beginning,
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Rebalance {
+    #[default]
+    Cooperative,
+    Classic,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Isolation {
+    #[default]
+    Committed,
+    Uncommitted,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawValidate {
+    #[default]
+    Envelope,
+    Full,
+}
+
+/// A Kafka source, checked.
+#[derive(Debug)]
+pub(crate) struct SourceConfig {
+    pub(super) connection: Connection,
+    /// As librdkafka takes them.
+    pub(super) subscription: Vec<String>,
+    pub(super) group: String,
+    pub(super) drain_timeout: Duration,
+    pub(super) commit_interval: Duration,
+    pub(super) reader: Reader,
+    start: Start,
+    rebalance: Rebalance,
+    session_timeout: Duration,
+    prefetch: Size,
+    isolation: Isolation,
+    patterns: bool,
+}
+
+impl SourceConfig {
+    /// `id` is `namespace/name`. Relative paths start at the place, if there is one yet.
+    pub(crate) fn read(id: &str, value: &Value, place: Option<&Place<'_>>) -> Result<Self, Vec<ConfigError>> {
+        let raw: Raw = config::parse(value)?;
+        let mut errors = Vec::new();
+        let connection = Connection::check(&raw.brokers, raw.tls, raw.sasl, client::base_dir(place), &mut errors);
+        let subscription = subscription(&raw.topics, &mut errors);
+        let group = raw.group.unwrap_or_else(|| id.replace('/', "."));
+        if !(1..=GROUP_BYTES_MAX).contains(&group.len()) {
+            errors.push(ConfigError::new("/group", "must be 1 to 249 bytes"));
+        }
+        let ms = Duration::from_millis;
+        let session = (ms(100), ms(1_800_000), "100ms and 30m");
+        let drain = (ms(100), ms(600_000), "100ms and 10m");
+        let commit = (ms(10), ms(60_000), "10ms and 1m");
+        let session_timeout = within(raw.session_timeout, ms(45_000), session, "/sessionTimeout", &mut errors);
+        let drain_timeout = within(raw.drain_timeout, ms(30_000), drain, "/drainTimeout", &mut errors);
+        let commit_interval = within(raw.commit_interval, ms(1_000), commit, "/commitInterval", &mut errors);
+        let prefetch = raw.prefetch.unwrap_or(Size(4 << 20));
+        if !(PREFETCH.0..=PREFETCH.1).contains(&prefetch) {
+            errors.push(ConfigError::new("/prefetch", "must be between 64Ki and 256Mi"));
+        }
+        let envelope = raw.envelope.map(|envelope| Envelope::compile(&envelope, TRANSPORT)).transpose();
+        let envelope = envelope.unwrap_or_else(|wrong| {
+            let below = |error: ConfigError| ConfigError { pointer: format!("/envelope{}", error.pointer), ..error };
+            errors.extend(wrong.into_iter().map(below));
+            None
+        });
+        let accept = raw.accept_headers.check("/acceptHeaders", binding::is_own).unwrap_or_else(|wrong| {
+            errors.extend(wrong);
+            tidegate_connector::Headers::default()
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let validate = match raw.validate {
+            RawValidate::Envelope => Validate::Envelope,
+            RawValidate::Full => Validate::Full,
+        };
+        Ok(SourceConfig {
+            connection,
+            subscription,
+            group,
+            drain_timeout,
+            commit_interval,
+            reader: Reader { validate, envelope, accept },
+            start: raw.start,
+            rebalance: raw.rebalance,
+            session_timeout,
+            prefetch,
+            isolation: raw.isolation,
+            patterns: raw.topics.iter().any(|topic| topics::is_pattern(topic)),
+        })
+    }
+
+    /// Whether messages of open transactions are not read yet.
+    pub(super) fn is_isolated(&self) -> bool {
+        matches!(self.isolation, Isolation::Committed)
+    }
+
+    /// What librdkafka is told; the error says which secret is not there.
+    pub(super) fn client_config(&self) -> Result<ClientConfig, String> {
+        let mut config = self.connection.client_config()?;
+        let poll_interval = POLL_INTERVAL_MIN.max(self.drain_timeout + REBALANCE_SPARE).max(self.session_timeout);
+        let heartbeat = (self.session_timeout / 10).clamp(Duration::from_millis(20), Duration::from_secs(3));
+        config
+            .set("group.id", &self.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", match self.start {
+                Start::Beginning => "earliest",
+                Start::End => "latest",
+            })
+            .set("partition.assignment.strategy", match self.rebalance {
+                Rebalance::Cooperative => "cooperative-sticky",
+                Rebalance::Classic => "range,roundrobin",
+            })
+            .set("isolation.level", match self.isolation {
+                Isolation::Committed => "read_committed",
+                Isolation::Uncommitted => "read_uncommitted",
+            })
+            .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
+            .set("heartbeat.interval.ms", heartbeat.as_millis().to_string())
+            .set("max.poll.interval.ms", poll_interval.as_millis().to_string())
+            .set("queued.max.messages.kbytes", (self.prefetch.0 >> 10).to_string())
+            .set("fetch.queue.backoff.ms", QUEUE_LOOK_MS)
+            .set("statistics.interval.ms", STATISTICS_MS);
+        if self.patterns {
+            // Brokers keep topics of their own, which no pattern means.
+            config.set("topic.metadata.refresh.interval.ms", PATTERNS_MS).set("topic.blacklist", "^__");
+        }
+        Ok(config)
+    }
+}
+
+fn subscription(topics: &[String], errors: &mut Vec<ConfigError>) -> Vec<String> {
+    if !(1..=TOPICS_MAX).contains(&topics.len()) {
+        errors.push(ConfigError::new("/topics", format!("must be 1 to {TOPICS_MAX} topics")));
+    }
+    let mut subscription = Vec::with_capacity(topics.len());
+    for (index, topic) in topics.iter().enumerate() {
+        match topics::subscription(topic) {
+            Ok(topic) => subscription.push(topic),
+            Err(problem) => errors.push(ConfigError::new(format!("/topics/{index}"), format!("`{topic}` {problem}"))),
+        }
+    }
+    subscription
+}

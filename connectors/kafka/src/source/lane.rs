@@ -1,0 +1,241 @@
+//! A lane: takes what its partition's queue has, decodes, delivers; goes back after a nack.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tidegate_connector::ledger::{Batch, Rewind};
+use tidegate_connector::{
+    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, LagGauge, Lane, MALFORMED_BYTES, Malformed, SourceError,
+};
+
+use super::group::Group;
+use super::partition::{NOWHERE, Partition};
+use crate::binding::Reader;
+use crate::client::cause;
+
+/// How long a lane waits for librdkafka to go back; then the host calls again.
+const SEEK: Duration = Duration::from_secs(10);
+
+pub(super) struct KafkaLane {
+    group: Arc<Group>,
+    partition: Arc<Partition>,
+    name: String,
+    /// Where it goes on; messages before come late, and were delivered.
+    position: i64,
+    /// Taken from the queue, and too large for the batch before.
+    held: Option<OwnedMessage>,
+    /// Met behind messages that went first.
+    failed: Option<KafkaError>,
+}
+
+/// What a look into the queue came to.
+enum Taken {
+    Delivery(Delivery),
+    /// Nothing is there, or a nack came between.
+    Nothing,
+    Ended,
+}
+
+impl KafkaLane {
+    pub(super) fn new(group: Arc<Group>, partition: Arc<Partition>) -> Self {
+        let name = format!("{}/{}", partition.topic, partition.number);
+        Self { group, partition, name, position: NOWHERE, held: None, failed: None }
+    }
+
+    fn take(&mut self) -> Result<Taken, SourceError> {
+        if let Some(error) = self.failed.take() {
+            return Err(self.transient(cause(&error)));
+        }
+        let partition = self.partition.clone();
+        let queue = partition.queue();
+        let Some(queue) = &*queue else { return Ok(Taken::Ended) };
+        let mut messages: Vec<BorrowedMessage<'_>> = Vec::new();
+        let held = self.held.take();
+        let mut bytes = held.as_ref().map_or(0, size);
+        let mut room = LANE_BATCH_EVENTS - usize::from(held.is_some());
+        while room > 0 && bytes < LANE_BATCH_BYTES {
+            match queue.poll(Duration::ZERO) {
+                None => break,
+                Some(Err(error)) => {
+                    self.failed = Some(error);
+                    break;
+                }
+                Some(Ok(message)) if message.offset() < self.position => {}
+                Some(Ok(message)) => {
+                    let one = size(&message);
+                    if bytes > 0 && bytes + one > LANE_BATCH_BYTES {
+                        self.held = Some(message.detach());
+                        break;
+                    }
+                    bytes += one;
+                    room -= 1;
+                    messages.push(message);
+                }
+            }
+        }
+        let first = held.as_ref().map(Message::offset).or_else(|| messages.first().map(Message::offset));
+        let Some(first) = first else {
+            return match self.failed.take() {
+                Some(error) => Err(self.transient(cause(&error))),
+                None => Ok(Taken::Nothing),
+            };
+        };
+        if self.position == NOWHERE {
+            self.partition.ledger.skip_to(first);
+        }
+        let batch = self.decode(held.as_ref(), &messages, bytes);
+        let end = batch.end;
+        match self.partition.ledger.deliver(batch) {
+            Some(delivery) => {
+                self.position = end;
+                Ok(Taken::Delivery(delivery))
+            }
+            // Nacked this moment: goes back first.
+            None => Ok(Taken::Nothing),
+        }
+    }
+
+    /// The values of all messages lie in one piece of memory, which their events share.
+    fn decode(&self, held: Option<&OwnedMessage>, messages: &[BorrowedMessage<'_>], bytes: usize) -> Batch<i64> {
+        let mut values = BytesMut::with_capacity(bytes);
+        let all = held.and_then(Message::payload).into_iter().chain(messages.iter().filter_map(Message::payload));
+        all.for_each(|value| values.extend_from_slice(value));
+        let count = messages.len() + usize::from(held.is_some());
+        let mut into = Decoding {
+            reader: &self.group.config.reader,
+            place: &|offset| format!("{}@{offset} of {}", self.name, self.group.config.connection.brokers),
+            values: values.freeze(),
+            batch: Batch {
+                events: Vec::with_capacity(count),
+                malformed: Vec::new(),
+                behind: Vec::with_capacity(count),
+                end: self.position,
+            },
+        };
+        if let Some(held) = held {
+            into.one(held);
+        }
+        messages.iter().for_each(|message| into.one(message));
+        into.batch
+    }
+
+    async fn go_back(&mut self, rewind: &Rewind<i64>) -> Result<(), SourceError> {
+        self.held = None;
+        self.failed = None;
+        let Some(consumer) = self.group.consumer() else { return Ok(()) };
+        let (topic, number, position) = (self.partition.topic.clone(), self.partition.number, rewind.position);
+        let sought = tokio::task::spawn_blocking(move || consumer.seek(&topic, number, Offset::Offset(position), SEEK));
+        match sought.await {
+            Ok(Ok(())) => {}
+            // It is being taken away.
+            Ok(Err(_)) if self.partition.has_ended() => return Ok(()),
+            Ok(Err(error)) => return Err(self.transient(format!("going back to {position}: {}", cause(&error)))),
+            Err(error) => return Err(self.transient(error.to_string())),
+        }
+        self.position = position;
+        self.partition.ledger.rewound(rewind);
+        Ok(())
+    }
+
+    fn transient(&self, cause: String) -> SourceError {
+        SourceError::Transient { place: self.group.place(&self.partition), cause }
+    }
+}
+
+fn size<M: Message>(message: &M) -> usize {
+    message.payload().map_or(0, <[u8]>::len)
+}
+
+/// A batch in the making.
+struct Decoding<'a> {
+    reader: &'a Reader,
+    /// Of a message with this offset.
+    place: &'a dyn Fn(i64) -> String,
+    /// Of the messages to come, one behind the other.
+    values: Bytes,
+    batch: Batch<i64>,
+}
+
+impl Decoding<'_> {
+    fn one<M: Message>(&mut self, message: &M) {
+        let value = message.payload().map(|value| self.values.split_to(value.len()));
+        self.batch.end = message.offset() + 1;
+        match self.reader.read(message, value) {
+            Ok(event) => {
+                self.batch.events.push(event);
+                self.batch.behind.push(self.batch.end);
+            }
+            Err(problem) => {
+                let value = message.payload().unwrap_or_default();
+                self.batch.malformed.push(Malformed {
+                    before: self.batch.events.len(),
+                    place: (self.place)(message.offset()),
+                    problem,
+                    message: Bytes::copy_from_slice(&value[..value.len().min(MALFORMED_BYTES)]),
+                });
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Lane for KafkaLane {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn lag(&self) -> Option<LagGauge> {
+        Some(self.partition.lag())
+    }
+
+    async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
+        loop {
+            if self.partition.has_ended() {
+                return Ok(None);
+            }
+            if let Some(rewind) = self.partition.ledger.rewind() {
+                tokio::select! {
+                    () = tokio::time::sleep_until(rewind.not_before) => self.go_back(&rewind).await?,
+                    // There may be something in the queue, too: it is void.
+                    () = self.partition.changed.notified() => {}
+                }
+                continue;
+            }
+            match self.take()? {
+                Taken::Delivery(delivery) => return Ok(Some(delivery)),
+                Taken::Ended => return Ok(None),
+                Taken::Nothing => {}
+            }
+            tokio::select! {
+                () = self.partition.changed.notified() => {}
+                () = self.partition.ledger.wait_for_rewind() => {}
+            }
+        }
+    }
+
+    /// The position is committed now; of a partition that is taken away the group commits it.
+    async fn close(self: Box<Self>) -> Result<(), SourceError> {
+        let Some(position) = self.partition.uncommitted().filter(|_| !self.partition.has_ended()) else {
+            return Ok(());
+        };
+        let Some(consumer) = self.group.consumer() else { return Ok(()) };
+        let mut offsets = TopicPartitionList::new();
+        // Only an offset that is none can be refused.
+        let _ = offsets.add_partition_offset(&self.partition.topic, self.partition.number, Offset::Offset(position));
+        let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
+        match committed {
+            Ok(Ok(())) => {
+                self.partition.was_committed(position);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.transient(format!("committing {position}: {}", cause(&error)))),
+            Err(error) => Err(self.transient(error.to_string())),
+        }
+    }
+}

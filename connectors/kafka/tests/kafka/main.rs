@@ -1,0 +1,8 @@
+//! The Kafka connector against a real broker.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod conformance;
+mod groups;
+mod input;
+mod output;
+mod rig;
