@@ -21,7 +21,8 @@ pub(crate) const MEMORY_PER_EVENT_BYTE: usize = 8;
 /// Bounds of one policy.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The guest's own running time per call, counted in slices of 1 ms: waiting for a turn is free.
+    /// The guest's own running time per call, counted in slices of 1 ms: waiting for a turn is free. A call may be noticed, and
+    /// so ended, up to 4 ms late.
     pub timeout: Duration,
     /// Linear memory of one instance, all of it, in bytes. At least 8 × `max_event_bytes`.
     pub memory: usize,

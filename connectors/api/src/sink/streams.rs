@@ -1,8 +1,9 @@
 //! Which writer of a sink a stream's events are for.
 //!
 //! A stream stays with a writer for as long as anything of it is under way, so that its order holds; after that it goes to
-//! whichever writer has least to do. A fixed writer for each stream would make two of them wait for each other for ever where
-//! their hashes meet, and a hundred writers stand idle beside it.
+//! whichever writer has least to do, the first of several: the same few are at work, and warm in the caches, unless many are
+//! needed. A fixed writer for each stream would make two of them wait for each other for ever where their hashes meet, and a
+//! hundred writers stand idle beside it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +24,6 @@ struct State {
     places: Box<[Place]>,
     /// Places under way, of each writer.
     busy: Box<[u32]>,
-    /// Where the search for an idle writer begins.
-    turn: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,8 +35,7 @@ struct Place {
 
 impl Streams {
     pub(super) fn new(writers: usize) -> Arc<Streams> {
-        let state =
-            State { places: vec![Place::default(); PLACES].into(), busy: vec![0; writers.max(1)].into(), turn: 0 };
+        let state = State { places: vec![Place::default(); PLACES].into(), busy: vec![0; writers.max(1)].into() };
         Arc::new(Streams { hasher: RandomState::new(), state: Mutex::new(state) })
     }
 
@@ -67,13 +65,10 @@ impl Streams {
 }
 
 impl State {
-    fn least_busy(&mut self) -> usize {
-        let writers = self.busy.len();
-        let turn = self.turn;
-        let best = (0..writers).map(|step| (turn + step) % writers).min_by_key(|&writer| self.busy[writer]);
-        let best = best.unwrap_or(0);
-        self.turn = (best + 1) % writers;
-        best
+    fn least_busy(&self) -> usize {
+        let idle = self.busy.iter().position(|&streams| streams == 0);
+        let least = || (0..self.busy.len()).min_by_key(|&writer| self.busy[writer]);
+        idle.or_else(least).unwrap_or(0)
     }
 }
 
