@@ -20,7 +20,7 @@ pub(crate) struct PresetArgs {
     /// Worker threads [default: 2; with --gateway one for each core, with --sidecar 1]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Address of /livez, /readyz and /metrics, which have no authentication [default: none; with a preset 127.0.0.1:9902]
+    /// Address of /livez, /readyz, /status and /metrics, which have no authentication [default: none; with a preset 127.0.0.1:9902]
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
     /// No admin port, whatever the preset

@@ -1,6 +1,7 @@
 //! What is sent when, against a scripted service, driven as the framework does.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
