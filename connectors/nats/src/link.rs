@@ -1,9 +1,10 @@
 //! A connection to the servers, kept up by the client; this tells what becomes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Auth as Credentials, AuthError, Client, ConnectOptions, Event, Subject};
+use async_nats::{Auth as Credentials, AuthError, Client, ClientError, ConnectOptions, Event, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tidegate_connector::{Secret, SourceError};
@@ -25,6 +26,15 @@ pub(crate) struct Link {
     pub(crate) state: watch::Receiver<State>,
     /// The servers, as operators know them.
     pub(crate) place: Arc<str>,
+}
+
+/// What happens to a connection that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The client connects again, and goes on with what it had been told to do.
+    Up,
+    /// It is over, with all that was not sent yet: what is published behind a loss must not overtake what was lost.
+    Once,
 }
 
 /// What became of a connection since it was opened.
@@ -52,11 +62,11 @@ impl From<ConnectError> for SourceError {
 
 impl Link {
     /// Connects, once; `name` is what the server lists us as.
-    pub(crate) async fn open(config: &Opened, name: &str) -> Result<Link, ConnectError> {
+    pub(crate) async fn open(config: &Opened, name: &str, kept: Kept) -> Result<Link, ConnectError> {
         let place: Arc<str> = config.servers.join(", ").into();
         let failed = |cause: String| ConnectError { place: place.clone(), cause };
         let (told, state) = watch::channel(State::default());
-        let options = options(config).await.map_err(failed)?.name(name).event_callback(move |event| {
+        let options = options(config, kept).map_err(failed)?.name(name).event_callback(move |event| {
             told.send_modify(|state| note(state, &event));
             async {}
         });
@@ -130,40 +140,31 @@ fn note(state: &mut State, event: &Event) {
         }
         Event::SlowConsumer(_) => state.problem = Some("messages came faster than they were taken".to_owned()),
         Event::ServerError(error) => state.problem = Some(error.to_string()),
+        // Of its own making where a connection is not kept.
+        Event::ClientError(ClientError::MaxReconnects) => {}
         Event::ClientError(error) => state.problem = Some(error.to_string()),
         Event::LameDuckMode | Event::Draining => {}
     }
 }
 
-async fn options(config: &Opened) -> Result<ConnectOptions, String> {
-    let mut options = match &config.auth {
-        None => ConnectOptions::new(),
-        // Asked for anew at each connection: what was exchanged is used.
-        Some(Auth::User { name, password }) => {
-            let (name, password) = (name.clone(), password.clone());
-            text(&password)?;
-            with(move || {
-                let mut credentials = Credentials::new();
-                credentials.username = Some(name.clone());
-                credentials.password = Some(text(&password)?);
-                Ok(credentials)
-            })
-        }
-        Some(Auth::Token(token)) => {
-            let token = token.clone();
-            text(&token)?;
-            with(move || {
-                let mut credentials = Credentials::new();
-                credentials.token = Some(text(&token)?);
-                Ok(credentials)
-            })
-        }
-        Some(Auth::Nkey(seed)) => ConnectOptions::with_nkey(text(seed)?),
-        Some(Auth::Credentials(file)) => {
-            // What exactly is wrong is not shown: it might show the credentials.
-            ConnectOptions::with_credentials(&text(file)?).map_err(|_| "the credentials are no credentials file")?
-        }
-    };
+fn options(config: &Opened, kept: Kept) -> Result<ConnectOptions, String> {
+    let auth = config.auth.clone();
+    // What cannot be read is told now, by name; later it is the client that tells.
+    auth.as_ref().map(|auth| answer(auth, &[])).transpose()?;
+    let met = AtomicBool::new(false);
+    // Asked at each connection: what was exchanged is used.
+    let mut options = ConnectOptions::with_auth_callback(move |nonce| {
+        let once = kept == Kept::Once && met.swap(true, Ordering::Relaxed);
+        let found = match &auth {
+            _ if once => Err("this connection is not made again".to_owned()),
+            None => Ok(Credentials::new()),
+            Some(auth) => answer(auth, &nonce),
+        };
+        async move { found.map_err(AuthError::new) }
+    });
+    if kept == Kept::Once {
+        options = options.max_reconnects(config.servers.len());
+    }
     if let Some(tls) = &config.tls {
         options = options.require_tls(true);
         if let Some(ca) = &tls.ca {
@@ -179,11 +180,42 @@ async fn options(config: &Opened) -> Result<ConnectOptions, String> {
     Ok(options.ping_interval(PING_EVERY).connection_timeout(CONNECT_TIMEOUT).client_capacity(COMMANDS_MAX))
 }
 
-fn with(credentials: impl Fn() -> Result<Credentials, String> + Send + Sync + 'static) -> ConnectOptions {
-    ConnectOptions::with_auth_callback(move |_nonce| {
-        let found = credentials().map_err(AuthError::new);
-        async move { found }
-    })
+/// What a server is told when it asks who we are.
+fn answer(auth: &Auth, nonce: &[u8]) -> Result<Credentials, String> {
+    let mut credentials = Credentials::new();
+    match auth {
+        Auth::User { name, password } => {
+            credentials.username = Some(name.clone());
+            credentials.password = Some(text(password)?);
+        }
+        Auth::Token(token) => credentials.token = Some(text(token)?),
+        Auth::Nkey(seed) => {
+            let (public, signature) = sign(text(seed)?.trim(), nonce)?;
+            credentials.nkey = Some(public);
+            credentials.signature = Some(signature);
+        }
+        Auth::Credentials(file) => {
+            let text = text(file)?;
+            let part = |name| between(&text, name).ok_or_else(|| format!("the credentials have no `{name}`"));
+            credentials.jwt = Some(part("USER JWT")?.to_owned());
+            credentials.signature = Some(sign(part("USER NKEY SEED")?, nonce)?.1);
+        }
+    }
+    Ok(credentials)
+}
+
+/// The public key of a seed, and what it signs. What exactly is wrong is not shown: it might show the seed.
+fn sign(seed: &str, nonce: &[u8]) -> Result<(String, Vec<u8>), String> {
+    let pair = nkeys::KeyPair::from_seed(seed).map_err(|_| "the secret is no seed of an nkey")?;
+    let signature = pair.sign(nonce).map_err(|_| "the secret is no seed of an nkey")?;
+    Ok((pair.public_key(), signature))
+}
+
+/// The line between `-----BEGIN … NAME-----` and `------END … NAME------`.
+fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = text.lines().map(str::trim);
+    lines.find(|line| line.starts_with("-----BEGIN") && line.contains(name))?;
+    lines.find(|line| !line.is_empty()).filter(|line| !line.starts_with("---"))
 }
 
 fn text(secret: &Secret) -> Result<String, String> {

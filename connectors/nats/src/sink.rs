@@ -4,7 +4,6 @@ mod acks;
 mod stream;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_trait::async_trait;
@@ -15,11 +14,8 @@ use tidegate_event::Event;
 use crate::binding::{self, Mode};
 use crate::config::connection::Opened;
 use crate::config::{MessageId, To};
-use crate::link::Link;
+use crate::link::{Kept, Link};
 use crate::subject::check_name;
-
-/// How long a lost connection is waited for before the framework is told.
-const UP_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct NatsWriter {
     parts: Parts,
@@ -54,20 +50,22 @@ impl NatsWriter {
         Self { parts, link: None, acks: None, ahead: HashSet::new() }
     }
 
-    /// The connection, opened if it is the first time; an error where it does not stand.
+    /// The connection; another one if the last was lost.
     async fn link(&mut self) -> Result<Link, WriteError> {
-        let link = match &self.link {
-            Some(link) => link.clone(),
-            None => {
-                let opened = Link::open(&self.parts.connection, &format!("tidegate {}", self.parts.id)).await;
-                let link = opened.map_err(|error| transient(0, &error.place, error.cause))?;
-                self.link.insert(link).clone()
-            }
-        };
-        if !link.wait_up(UP_PATIENCE).await {
-            return Err(transient(0, &link.place, link.trouble()));
+        if let Some(link) = &self.link
+            && link.is_up(0)
+        {
+            return Ok(link.clone());
         }
-        Ok(link)
+        let lost = self.link.take().map(|link| link.trouble());
+        self.acks = None;
+        let name = format!("tidegate {}", self.parts.id);
+        let opened = Link::open(&self.parts.connection, &name, Kept::Once).await;
+        let link = opened.map_err(|error| transient(0, &error.place, error.cause))?;
+        if let Some(lost) = lost {
+            tracing::info!(sink = self.parts.id, "connected again: {lost}");
+        }
+        Ok(self.link.insert(link).clone())
     }
 
     /// The message of an event, or why there can be none.

@@ -4,7 +4,7 @@
 //! because the server had no sign from us is recognised by its sequence: one that is still held only gets a new reply subject, one that
 //! is done is acknowledged again, so that neither is delivered twice.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -52,7 +52,7 @@ pub(super) struct Held {
     /// The highest sequence that ever came.
     high: u64,
     /// What was settled of late; more than the server ever waits for.
-    done: BTreeSet<u64>,
+    done: BTreeMap<u64, Done>,
     done_max: usize,
     /// To be acknowledged.
     acks: VecDeque<Subject>,
@@ -62,6 +62,13 @@ pub(super) struct Held {
     pub(super) error: Option<SourceError>,
     /// What the server said waits behind the last message that came.
     pub(super) pending: u64,
+}
+
+/// How a settled message was answered for.
+#[derive(Debug)]
+struct Done {
+    reply: Subject,
+    deadline: Instant,
 }
 
 /// What became of a message that came.
@@ -82,7 +89,7 @@ impl Shared {
             cursor: 0,
             bytes_ahead: 0,
             high: 0,
-            done: BTreeSet::new(),
+            done: BTreeMap::new(),
             done_max: 2 * max_ack_pending,
             acks: VecDeque::new(),
             // Less than the server's: it counted from when it sent the message.
@@ -111,7 +118,8 @@ impl Held {
         let Delivered { sequence, published, .. } = delivered;
         let deadline = Instant::now() + self.ack_wait;
         if sequence <= self.high {
-            if self.done.contains(&sequence) {
+            if let Some(done) = self.done.get_mut(&sequence) {
+                *done = Done { reply: reply.clone(), deadline };
                 return Came::Done(reply);
             }
             if let Some(one) = self.messages.iter_mut().find(|one| one.sequence == sequence) {
@@ -129,12 +137,17 @@ impl Held {
 
     /// The last sequence that was settled, if all before it was, too.
     pub(super) fn settled_up_to(&self) -> Option<u64> {
-        self.done.last().copied()
+        self.done.last_key_value().map(|(sequence, _)| *sequence)
     }
 
     /// Whether it is here, or was.
     pub(super) fn knows(&self, sequence: u64) -> bool {
-        self.done.contains(&sequence) || self.messages.iter().any(|one| one.sequence == sequence)
+        self.done.contains_key(&sequence) || self.messages.iter().any(|one| one.sequence == sequence)
+    }
+
+    /// How many came and are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.messages.len()
     }
 
     /// How many came and are not delivered.
@@ -190,10 +203,10 @@ impl Held {
         while self.first < number.min(self.cursor) {
             let Some(one) = self.messages.pop_front() else { return };
             self.first += 1;
-            self.done.insert(one.sequence);
             if one.deadline > now {
-                self.acks.push_back(one.reply);
+                self.acks.push_back(one.reply.clone());
             }
+            self.done.insert(one.sequence, Done { reply: one.reply, deadline: one.deadline });
         }
         while self.done.len() > self.done_max {
             self.done.pop_first();
@@ -202,6 +215,14 @@ impl Held {
 
     pub(super) fn next_ack(&mut self) -> Option<Subject> {
         self.acks.pop_front()
+    }
+
+    /// Acknowledges again what the server has not heard of: it knows of all up to `floor`. Says how many that are.
+    pub(super) fn acknowledge_again(&mut self, floor: u64) -> usize {
+        let now = Instant::now();
+        let unheard = self.done.range(floor + 1..).filter(|(_, done)| done.deadline > now);
+        self.acks = unheard.map(|(_, done)| done.reply.clone()).collect();
+        self.acks.len()
     }
 
     /// Whom to tell that we are at it. Those past their time are not among them.

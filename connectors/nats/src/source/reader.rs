@@ -20,10 +20,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::held::{AHEAD_BYTES, AHEAD_MESSAGES, Came, Shared};
 use super::reply::{Delivered, reply_of};
-use super::stream::ACK;
+use super::stream::{ACK, acknowledge};
 use crate::config::connection::Opened;
 use crate::config::{Start, StreamConfig};
-use crate::link::{Link, chain};
+use crate::link::{Kept, Link, chain};
 
 /// A request for messages is good for so long.
 const EXPIRES: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ const LINGER: Duration = Duration::from_millis(1);
 /// Message overhead that the server counts besides payload and headers.
 const OVERHEAD_BYTES: usize = 64 << 10;
 
+/// How long a server is waited for that has not heard of everything at the end.
+const CONFIRM_PATIENCE: Duration = Duration::from_secs(5);
 /// Between sessions that failed.
 const AGAIN: Backoff = Backoff {
     first: Duration::from_millis(50),
@@ -98,7 +100,7 @@ impl Reader {
     }
 
     async fn session(&self, fruitless: &mut u32, failures: &mut u32) -> Result<Ended, SourceError> {
-        let open = async || Link::open(&self.connection, &format!("tidegate {}", self.id)).await;
+        let open = async || Link::open(&self.connection, &format!("tidegate {}", self.id), Kept::Up).await;
         let link = self.link.get_or_try_init(open).await?;
         if !link.wait_up(UP_PATIENCE).await {
             return Err(self.transient(link.trouble()));
@@ -108,13 +110,20 @@ impl Reader {
         let context = jetstream::new(link.client.clone());
         let mut consumer = self.consumer(&context).await?;
         let info = self.alone(&mut consumer).await?;
+        // What the last session asked for, alone, did not come.
         let careful = *fruitless >= FRUITLESS_MAX;
-        if careful && !self.shared.lock().knows(info.delivered.stream_sequence) && info.num_ack_pending > 0 {
+        if *fruitless > FRUITLESS_MAX
+            && !self.shared.lock().knows(info.delivered.stream_sequence)
+            && info.num_ack_pending > 0
+        {
             self.fetch_apart(&context, info.delivered.stream_sequence, info.delivered.consumer_sequence).await?;
             *fruitless = 0;
             return Ok(Ended::Stale);
         }
         *fruitless += 1;
+        if self.shared.lock().acknowledge_again(info.ack_floor.stream_sequence) > 0 {
+            acknowledge(&self.shared, link).await;
+        }
         let mut pull_from = Instant::now();
         if info.num_ack_pending > 0 && !self.reset(&context).await? {
             pull_from += self.config.ack_wait.mul_f64(1.1);
@@ -267,6 +276,38 @@ impl Reader {
         drop(held);
         self.shared.arrived.notify_one();
         Ok(())
+    }
+
+    /// Waits until the server has heard of everything that was settled; tells it again where a connection was lost in between.
+    pub(super) async fn confirm(&self, link: &Link) -> Result<(), SourceError> {
+        let Some(settled) = self.shared.lock().settled_up_to() else { return Ok(()) };
+        let end = Instant::now() + CONFIRM_PATIENCE;
+        let context = jetstream::new(link.client.clone());
+        let mut losses = link.state.borrow().losses;
+        acknowledge(&self.shared, link).await;
+        let mut told = false;
+        loop {
+            let stream =
+                context.get_stream_no_info(&self.config.stream).await.map_err(|e| self.transient(chain(&e)))?;
+            let (floor, pending) = match stream.consumer_info(&self.consumer).await {
+                Ok(info) => (info.ack_floor.stream_sequence, info.num_ack_pending),
+                Err(error) if Instant::now() > end => return Err(self.transient(chain(&error))),
+                Err(_) => continue,
+            };
+            if floor >= settled || pending <= self.shared.lock().unsettled() {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(self.transient("not everything that was settled could be acknowledged".to_owned()));
+            }
+            let now = link.state.borrow().losses;
+            if now != losses || !told {
+                (losses, told) = (now, true);
+                self.shared.lock().acknowledge_again(floor);
+                acknowledge(&self.shared, link).await;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn transient(&self, cause: String) -> SourceError {

@@ -154,7 +154,7 @@ impl Lane for StreamLane {
             task.abort();
         }
         let Some(link) = self.reader.link.get() else { return Ok(()) };
-        acknowledge(&self.shared, link).await;
+        let confirmed = self.reader.confirm(link).await;
         let rest = self.shared.lock().rest();
         for reply in rest {
             // Who is next gets it at once; if this is not heard, after the wait.
@@ -162,8 +162,9 @@ impl Lane for StreamLane {
                 break;
             }
         }
-        // Once the server answered this, all acknowledgements before it are on its disk's way.
-        link.flush().await.map_err(|cause| SourceError::Transient { place: link.place.to_string(), cause })
+        // What was said is on its way when the connection ends.
+        let _ = link.flush().await;
+        confirmed
     }
 }
 
@@ -176,7 +177,7 @@ impl Drop for StreamLane {
 }
 
 /// Tells the server what was settled. What it does not hear of it sends again, and is answered then.
-async fn acknowledge(shared: &Shared, link: &Link) {
+pub(super) async fn acknowledge(shared: &Shared, link: &Link) {
     loop {
         let Some(reply) = shared.lock().next_ack() else { return };
         link.tell(reply, ACK).await;

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::binding::{Origin, Reading};
 use crate::config::connection::Opened;
-use crate::link::{Link, chain};
+use crate::link::{Kept, Link, chain};
 
 pub(super) struct SubjectsLane {
     name: String,
@@ -202,7 +202,7 @@ impl Lane for SubjectsLane {
 
 /// The server knows of the subscriptions when this returns.
 async fn subscribe(connection: Opened, id: String, subjects: Vec<String>, queue: Option<String>) -> Subscribed {
-    let link = Link::open(&connection, &format!("tidegate {id}")).await?;
+    let link = Link::open(&connection, &format!("tidegate {id}"), Kept::Up).await?;
     let mut all = SelectAll::new();
     for subject in subjects {
         let place = format!("{} {subject}", link.place);
