@@ -1,20 +1,21 @@
 //! How many bytes of its files a lane has not delivered.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_connector::{Lag, LagGauge, Ledger};
 
 use super::position::{FileId, Position};
+use super::tail::Opened;
 
-/// The files of a lane, for whoever asks; kept by the lane, which closes them.
+/// The files of a lane, for whoever asks; kept by the lane, which closes them. `None` before there is one, and at the end.
 #[derive(Debug, Default)]
-pub(super) struct Files(Mutex<Option<Vec<(u32, FileId, Arc<File>)>>>);
+pub(super) struct Files(Mutex<Option<Vec<Opened>>>);
 
 impl Files {
     /// The lane reads these, in this order.
-    pub(super) fn are(&self, files: Vec<(u32, FileId, Arc<File>)>) {
+    pub(super) fn are(&self, files: Vec<Opened>) {
         *self.lock() = Some(files);
     }
 
@@ -23,7 +24,7 @@ impl Files {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<(u32, FileId, Arc<File>)>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Opened>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -31,15 +32,15 @@ impl Files {
     fn behind(&self, position: Position, path: &Path) -> Option<u64> {
         let files = self.lock();
         let files = files.as_ref()?;
-        let left = |(number, _, file): &(u32, FileId, Arc<File>)| {
-            let length = file.metadata().map_or(0, |found| found.len());
+        let left = |opened: &Opened| {
+            let length = opened.file.metadata().map_or(0, |found| found.len());
             // A file that was cut is shorter than what was read of it.
-            if *number == position.file { length.saturating_sub(position.offset) } else { length }
+            if opened.number == position.file { length.saturating_sub(position.offset) } else { length }
         };
-        let of_lane: u64 = files.iter().filter(|(number, ..)| *number >= position.file).map(left).sum();
+        let of_lane: u64 = files.iter().filter(|opened| opened.number >= position.file).map(left).sum();
         let successor = fs::metadata(path).ok().filter(|found| {
             let id = FileId::of(found);
-            found.is_file() && files.iter().all(|(_, known, _)| *known != id)
+            found.is_file() && files.iter().all(|opened| opened.id != id)
         });
         Some(of_lane + successor.map_or(0, |found| found.len()))
     }

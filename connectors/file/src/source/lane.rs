@@ -166,7 +166,7 @@ impl FileLane {
     }
 
     fn show_files(&self) {
-        self.files.are(self.tail.all().map(|opened| (opened.number, opened.id, opened.file.clone())).collect());
+        self.files.are(self.tail.all().cloned().collect());
     }
 
     fn close_old_files(&mut self) {

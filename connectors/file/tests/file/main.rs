@@ -4,4 +4,5 @@
 mod configuration;
 mod conformance;
 mod folder;
+mod lag;
 mod reading;
