@@ -2,6 +2,7 @@
 
 mod chain;
 mod chaos;
+mod delivery;
 mod failure;
 mod malformed;
 mod order;

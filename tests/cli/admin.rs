@@ -88,6 +88,10 @@ fn a_host_at_work_is_alive_ready_and_counted() {
         r#"tidegate_delivered_total{route="shop/orders",sink="shop/out"} 75"#,
         r#"tidegate_dropped_total{route="shop/orders",policy="shop/guard",reason="test order"} 25"#,
         r#"tidegate_lane_state{source="shop/orders",lane="#,
+        r#"tidegate_lane_lag_bytes{source="shop/orders",lane="#,
+        r#"tidegate_lane_lag_seconds{source="shop/orders",lane="#,
+        r#"tidegate_route_lag_bytes{route="shop/orders"} 0"#,
+        r#"tidegate_route_lag_seconds{route="shop/orders"} 0.0"#,
         r#"tidegate_sink_pending{sink="shop/out"} 0"#,
         r#"tidegate_sink_trouble{sink="shop/out"} 0"#,
         "tidegate_ready 1",
@@ -100,7 +104,8 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     let metrics = host.until("all orders are counted", || {
         let text = get(&address, "/metrics").ok()?.body;
         // A sink lets go of what it has written a moment after that is counted.
-        (text.contains(wanted[0]) && text.contains(r#"sink_pending{sink="shop/out"} 0"#)).then_some(text)
+        let done = [wanted[0], r#"sink_pending{sink="shop/out"} 0"#, r#"route_lag_seconds{route="shop/orders"} 0.0"#];
+        done.iter().all(|words| text.contains(words)).then_some(text)
     });
     for wanted in wanted {
         assert!(metrics.contains(wanted), "{wanted}\n{metrics}");
@@ -109,6 +114,12 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     assert_eq!(kind.as_deref(), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     let names = metrics.lines().filter(|line| line.starts_with("# HELP")).count();
     assert_eq!(metrics.lines().filter(|line| line.starts_with("# TYPE")).count(), names, "{metrics}");
+    let status = get(&address, "/status").expect("an answer");
+    let status: serde_json::Value = serde_json::from_str(&status.body).expect("JSON");
+    let lag = serde_json::json!({"events": null, "bytes": 0, "seconds": 0.0});
+    assert_eq!(status["routes"], serde_json::json!([{"route": "shop/orders", "lag": lag}]), "{status}");
+    assert_eq!((&status["lanes"][0]["state"], &status["lanes"][0]["lag"]), (&"running".into(), &lag), "{status}");
+    assert_eq!(status["sinks"][0], serde_json::json!({"sink": "shop/out", "pending": 0, "trouble": null}), "{status}");
     assert!(host.stop().success());
 }
 
