@@ -9,6 +9,7 @@
 //! A name that a broker's certificate does not have is an error; there is no option to overlook that. Secrets are read when a client
 //! is made, and again when a broker has refused them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,10 +103,9 @@ impl Connection {
         let at = |path: PathBuf| base_dir.join(path);
         let tls = tls.map(|tls| RawTls {
             ca: tls.ca.map(at),
-            client_certificate: tls.client_certificate.map(|pair| RawClientCertificate {
-                certificate: at(pair.certificate),
-                key: at(pair.key),
-            }),
+            client_certificate: tls
+                .client_certificate
+                .map(|pair| RawClientCertificate { certificate: at(pair.certificate), key: at(pair.key) }),
         });
         Connection { brokers: brokers.join(",").into(), tls, sasl }
     }
@@ -115,20 +115,23 @@ impl Connection {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &*self.brokers).set("client.id", "tidegate");
         config.set("reconnect.backoff.max.ms", RECONNECT_MAX_MS);
-        config.set("security.protocol", match (&self.tls, &self.sasl) {
-            (None, None) => "plaintext",
-            (None, Some(_)) => "sasl_plaintext",
-            (Some(_), None) => "ssl",
-            (Some(_), Some(_)) => "sasl_ssl",
-        });
+        config.set(
+            "security.protocol",
+            match (&self.tls, &self.sasl) {
+                (None, None) => "plaintext",
+                (None, Some(_)) => "sasl_plaintext",
+                (Some(_), None) => "ssl",
+                (Some(_), Some(_)) => "sasl_ssl",
+            },
+        );
         config.set_log_level(RDKafkaLogLevel::Warning);
         if let Some(tls) = &self.tls {
             if let Some(ca) = &tls.ca {
-                config.set("ssl.ca.location", ca.display().to_string());
+                config.set("ssl.ca.location", readable(ca)?);
             }
             if let Some(pair) = &tls.client_certificate {
-                config.set("ssl.certificate.location", pair.certificate.display().to_string());
-                config.set("ssl.key.location", pair.key.display().to_string());
+                config.set("ssl.certificate.location", readable(&pair.certificate)?);
+                config.set("ssl.key.location", readable(&pair.key)?);
             }
         }
         if let Some(sasl) = &self.sasl {
@@ -168,6 +171,13 @@ impl Mechanism {
             Mechanism::ScramSha512 => "SCRAM-SHA-512",
         }
     }
+}
+
+/// A file that librdkafka will be able to open; it does not name those that it cannot.
+fn readable(path: &Path) -> Result<String, String> {
+    let path_shown = path.display().to_string();
+    File::open(path).map_err(|error| format!("{path_shown}: {error}"))?;
+    Ok(path_shown)
 }
 
 /// A comma would make two of one; a scheme is no part of it.

@@ -166,7 +166,9 @@ impl KafkaWriter {
                     Some((code, Outcome::TooLarge | Outcome::Refused)) => {
                         self.progress.refused(index, self.says(&events[index], code));
                     }
-                    Some((code, Outcome::Again | Outcome::Broken)) => return Err(Trouble(self.says(&events[index], code))),
+                    Some((code, Outcome::Again | Outcome::Broken)) => {
+                        return Err(Trouble(self.says(&events[index], code)));
+                    }
                 }
             }
         }
@@ -191,9 +193,8 @@ fn hand_over(
     event: &Event,
     index: usize,
 ) -> Result<(), Refusal> {
-    let topic = topic_of(config, event).ok_or_else(|| {
-        Refusal::Event("no topic: neither the route's target nor the sink names one".to_owned())
-    })?;
+    let topic = topic_of(config, event)
+        .ok_or_else(|| Refusal::Event("no topic: neither the route's target nor the sink names one".to_owned()))?;
     if let Some(problem) = topics::problem(topic) {
         return Err(Refusal::Event(format!("`{topic}` {problem}")));
     }

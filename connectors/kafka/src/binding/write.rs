@@ -27,11 +27,8 @@ pub(crate) fn is_structured(event: &Event, mode: Mode) -> bool {
 /// The headers of an event, those of `pass` that its context has among them.
 pub(crate) fn headers(event: &Event, structured: bool, pass: &Headers) -> OwnedHeaders {
     let put = |headers: OwnedHeaders, key: &str, value: &str| headers.insert(Header { key, value: Some(value) });
-    let mut headers = if structured {
-        put(OwnedHeaders::new_with_capacity(1), CONTENT_TYPE, STRUCTURED)
-    } else {
-        attributes(event)
-    };
+    let mut headers =
+        if structured { put(OwnedHeaders::new_with_capacity(1), CONTENT_TYPE, STRUCTURED) } else { attributes(event) };
     for (name, context) in pass.pairs() {
         if let Some(value) = event.context(context) {
             headers = put(headers, name, value);
@@ -47,8 +44,7 @@ fn attributes(event: &Event) -> OwnedHeaders {
     headers = put(headers, "ce_id", event.id());
     headers = put(headers, "ce_source", event.source());
     headers = put(headers, "ce_type", event.ty());
-    let optional =
-        [("ce_subject", event.subject()), ("ce_time", event.time()), ("ce_dataschema", event.dataschema())];
+    let optional = [("ce_subject", event.subject()), ("ce_time", event.time()), ("ce_dataschema", event.dataschema())];
     for (key, value) in optional {
         if let Some(value) = value {
             headers = put(headers, key, value);

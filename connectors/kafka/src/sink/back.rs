@@ -69,10 +69,9 @@ impl ReadBack for Back {
     async fn next(&mut self) -> Result<Option<Vec<Record>>, SourceError> {
         let reading = self.0.clone();
         let read = move || reading.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let panicked = |error: tokio::task::JoinError| Err(SourceError::Permanent {
-            place: "reading back".to_owned(),
-            cause: error.to_string(),
-        });
+        let panicked = |error: tokio::task::JoinError| {
+            Err(SourceError::Permanent { place: "reading back".to_owned(), cause: error.to_string() })
+        };
         tokio::task::spawn_blocking(read).await.unwrap_or_else(panicked)
     }
 }
@@ -112,7 +111,8 @@ impl Reading {
             let (low, high) = marks.map_err(|error| cause(&error))?;
             if low < high {
                 ends.insert(partition, high);
-                from.add_partition_offset(&self.topic, partition, Offset::Offset(low)).map_err(|error| cause(&error))?;
+                from.add_partition_offset(&self.topic, partition, Offset::Offset(low))
+                    .map_err(|error| cause(&error))?;
             }
         }
         consumer.assign(&from).map_err(|error| cause(&error))?;

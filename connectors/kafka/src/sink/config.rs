@@ -122,13 +122,16 @@ impl SinkConfig {
             .set("linger.ms", self.linger.as_millis().to_string())
             .set("message.max.bytes", self.max_message_bytes.0.to_string())
             .set("batch.size", self.max_message_bytes.0.min(MESSAGE_BYTES_DEFAULT.0).to_string())
-            .set("compression.type", match self.compression {
-                Compression::None => "none",
-                Compression::Gzip => "gzip",
-                Compression::Snappy => "snappy",
-                Compression::Lz4 => "lz4",
-                Compression::Zstd => "zstd",
-            });
+            .set(
+                "compression.type",
+                match self.compression {
+                    Compression::None => "none",
+                    Compression::Gzip => "gzip",
+                    Compression::Snappy => "snappy",
+                    Compression::Lz4 => "lz4",
+                    Compression::Zstd => "zstd",
+                },
+            );
         Ok(config)
     }
 }

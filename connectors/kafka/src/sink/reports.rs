@@ -105,7 +105,10 @@ impl ClientContext for Reporter {
     fn error(&self, error: KafkaError, reason: &str) {
         let mut state = self.0.state();
         state.refusal |= error.rdkafka_error_code().is_some_and(is_refusal);
-        state.complaint = Some(reason.to_owned());
+        // That all brokers are down says less than why.
+        if state.complaint.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            state.complaint = Some(reason.to_owned());
+        }
         drop(state);
         tracing::warn!("{reason}");
     }

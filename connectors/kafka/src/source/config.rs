@@ -192,18 +192,27 @@ impl SourceConfig {
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", match self.start {
-                Start::Beginning => "earliest",
-                Start::End => "latest",
-            })
-            .set("partition.assignment.strategy", match self.rebalance {
-                Rebalance::Cooperative => "cooperative-sticky",
-                Rebalance::Classic => "range,roundrobin",
-            })
-            .set("isolation.level", match self.isolation {
-                Isolation::Committed => "read_committed",
-                Isolation::Uncommitted => "read_uncommitted",
-            })
+            .set(
+                "auto.offset.reset",
+                match self.start {
+                    Start::Beginning => "earliest",
+                    Start::End => "latest",
+                },
+            )
+            .set(
+                "partition.assignment.strategy",
+                match self.rebalance {
+                    Rebalance::Cooperative => "cooperative-sticky",
+                    Rebalance::Classic => "range,roundrobin",
+                },
+            )
+            .set(
+                "isolation.level",
+                match self.isolation {
+                    Isolation::Committed => "read_committed",
+                    Isolation::Uncommitted => "read_uncommitted",
+                },
+            )
             .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
             .set("heartbeat.interval.ms", heartbeat.as_millis().to_string())
             .set("max.poll.interval.ms", poll_interval.as_millis().to_string())

@@ -43,7 +43,9 @@ impl ConsumerContext for Context {
             Rebalance::Assign(partitions) => group.assign(partitions),
             Rebalance::Revoke(partitions) if consumer.assignment_lost() => group.lose(partitions),
             Rebalance::Revoke(partitions) => group.give_up(consumer, partitions),
-            Rebalance::Error(error) => tracing::warn!(group = group.name(), %error, "a rebalance failed; the group tries again"),
+            Rebalance::Error(error) => {
+                tracing::warn!(group = group.name(), %error, "a rebalance failed; the group tries again")
+            }
         }
     }
 

@@ -203,7 +203,12 @@ impl Group {
         if let Err(error) = result {
             // A group without anything to commit says that too.
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) {
-                tracing::warn!(group = self.name(), brokers = self.brokers(), "positions could not be committed yet: {}", cause(error));
+                tracing::warn!(
+                    group = self.name(),
+                    brokers = self.brokers(),
+                    "positions could not be committed yet: {}",
+                    cause(error)
+                );
             }
             return;
         }
@@ -267,7 +272,10 @@ impl Group {
         let deadline = Instant::now() + self.config.drain_timeout;
         let settled = || removed.iter().all(|partition| partition.ledger.outstanding() == 0);
         if !self.settlements.wait(deadline, settled) {
-            tracing::warn!(group = self.name(), "a partition is given up before all in flight is settled: that comes again");
+            tracing::warn!(
+                group = self.name(),
+                "a partition is given up before all in flight is settled: that comes again"
+            );
         }
         self.commit(consumer, &uncommitted(removed.iter()), CommitMode::Sync);
         removed.iter().for_each(|partition| partition.lose());
@@ -277,7 +285,11 @@ impl Group {
     pub(super) fn lose(&self, partitions: &TopicPartitionList) {
         let lost = self.remove(partitions);
         if !lost.is_empty() {
-            tracing::warn!(group = self.name(), partitions = lost.len(), "partitions were lost: what is in flight comes again");
+            tracing::warn!(
+                group = self.name(),
+                partitions = lost.len(),
+                "partitions were lost: what is in flight comes again"
+            );
         }
         lost.iter().for_each(|partition| partition.lose());
     }
@@ -288,7 +300,10 @@ impl Group {
         let refused = code.is_some_and(is_refusal);
         tracing::warn!(group = self.name(), brokers = self.brokers(), "{reason}");
         let mut assigned = self.assigned();
-        if !assigned.partitions.is_empty() && !refused {
+        // That all brokers are down says less than why.
+        let known = assigned.trouble.as_ref().is_some_and(|trouble| trouble.refused)
+            || (assigned.trouble.is_some() && code == Some(RDKafkaErrorCode::AllBrokersDown));
+        if known || (!assigned.partitions.is_empty() && !refused) {
             return;
         }
         let error = SourceError::Transient { place: self.brokers().to_owned(), cause: reason.to_owned() };

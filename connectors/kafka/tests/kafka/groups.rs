@@ -8,7 +8,11 @@ use tidegate_event::Event;
 
 use crate::rig::{self, broker, soon, unique};
 
-fn numbered(from: usize, count: usize, partitions: i32) -> impl Iterator<Item = tidegate_brokers::kafka::clients::Record> {
+fn numbered(
+    from: usize,
+    count: usize,
+    partitions: i32,
+) -> impl Iterator<Item = tidegate_brokers::kafka::clients::Record> {
     (from..from + count).map(move |number| {
         let event = Event::builder().id(&number.to_string()).source("/s").ty("t").build().unwrap();
         rig::structured(&event).partition(i32::try_from(number).unwrap() % partitions)
@@ -189,8 +193,9 @@ async fn patterns_mean_whole_words() {
             2 => names[..2].to_vec(),
             _ => names[2..].to_vec(),
         };
+        fitting.iter_mut().for_each(|name| *name += "/0");
         fitting.sort();
-        assert_eq!(lanes, fitting.iter().map(|name| format!("{name}/0")).collect::<Vec<_>>(), "{pattern}");
+        assert_eq!(lanes, fitting, "{pattern}");
     }
 }
 

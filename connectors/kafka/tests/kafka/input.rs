@@ -1,5 +1,7 @@
 //! What is read: both modes, keys, headers, envelopes, and messages that are none of it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tidegate_brokers::kafka::clients::Record;
 use tidegate_connector::{Connector as _, Place, Settled};
@@ -134,18 +136,26 @@ async fn what_is_not_there_is_told_and_tried_again() {
     for (topic, more, words) in [
         (missing.as_str(), json!({}), missing.as_str()),
         ("any", json!({"brokers": ["127.0.0.1:1"]}), "127.0.0.1:1"),
-        ("any", json!({"brokers": [broker().tls()], "tls": {"ca": "none"}}), "none"),
-        ("any", json!({"brokers": [broker().sasl()], "sasl": {"mechanism": "plain", "username": "ada",
-            "password": {"secret": {"env": "CARGO_PKG_NAME"}}}}), "uthentication"),
+        ("any", json!({"brokers": [broker().tls()], "tls": {"ca": "none.pem"}}), "none.pem: No such file"),
+        (
+            "any",
+            json!({"brokers": [broker().sasl()], "sasl": {"mechanism": "plain", "username": "ada",
+            "password": {"secret": {"env": "PATH"}}}}),
+            "uthentication",
+        ),
     ] {
         let mut source = rig::source(topic, "ns.in", &more);
-        let error = loop {
-            match soon("trouble", source.lane()).await {
-                Ok(_) => panic!("{topic}: a lane"),
-                Err(error) if error.to_string().contains(words) => break error,
-                Err(error) => println!("{error}"),
+        let error = soon(words, async {
+            loop {
+                match source.lane().await {
+                    Ok(_) => panic!("{topic}: a lane"),
+                    Err(error) if error.to_string().contains(words) => break error,
+                    Err(error) => println!("{error}"),
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-        };
+        })
+        .await;
         assert!(matches!(error, tidegate_connector::SourceError::Transient { .. }), "{error}");
     }
     // It is made while the source waits for it.

@@ -108,7 +108,10 @@ async fn without_any_topic_an_event_is_refused() {
     let place = Place { base_dir: "".as_ref(), state_dir: "".as_ref() };
     let mut writer = Kafka.open_sink("ns/out", &json!({"brokers": [broker().plain()]}), &place).unwrap();
     let error = writer.write(&[bare("1")]).await.unwrap_err();
-    assert!(matches!(&error, WriteError::Permanent { index: 0, .. }) && error.to_string().contains("no topic"), "{error}");
+    assert!(
+        matches!(&error, WriteError::Permanent { index: 0, .. }) && error.to_string().contains("no topic"),
+        "{error}"
+    );
 }
 
 /// Librdkafka makes one batch of all; the broker refuses it as a whole.
@@ -131,9 +134,7 @@ async fn what_a_topic_finds_too_large_is_refused_alone() {
 #[tokio::test]
 async fn brokers_are_met_with_passwords_and_tls_and_wrong_ones_are_told() {
     let kafka = broker();
-    let sasl = |mechanism: &str, file: &std::path::Path| {
-        json!({"mechanism": mechanism, "username": USER, "password": {"secret": {"file": file}}})
-    };
+    let sasl = |mechanism: &str, file: &std::path::Path| json!({"mechanism": mechanism, "username": USER, "password": {"secret": {"file": file}}});
     let folder = tempfile::tempdir().unwrap();
     let (right, wrong) = (folder.path().join("right"), folder.path().join("wrong"));
     std::fs::write(&right, PASSWORD).unwrap();
@@ -177,7 +178,13 @@ async fn what_was_written_can_be_read_back() {
     let events: Vec<Event> = (0..3000)
         .map(|number| {
             let key = tidegate_event::Value::String(format!("k{}", number % 9).into());
-            Event::builder().id(&number.to_string()).source("/s").ty("t").extension("partitionkey", key).build().unwrap()
+            Event::builder()
+                .id(&number.to_string())
+                .source("/s")
+                .ty("t")
+                .extension("partitionkey", key)
+                .build()
+                .unwrap()
         })
         .collect();
     assert!(send(&topic, &json!({}), events.clone()).await.all_durable());
