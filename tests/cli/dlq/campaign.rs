@@ -71,10 +71,10 @@ fn kill_nine_in_a_replay_loses_nothing_and_keeps_the_order() {
 
 #[test]
 fn a_large_dead_letter_is_never_held_whole() {
-    const LETTERS: usize = 100_000;
+    const LETTERS: usize = 20_000;
     let dir = deploy(false);
     let dir = dir.path();
-    write_letters(dir, LETTERS, 1_500);
+    write_letters(dir, LETTERS, 4_000);
     let size = fs::metadata(dir.join("dead.jsonl")).expect("there").len();
     for args in [
         &["dlq", "list", "docs", "--dev", "--state-dir", "state"][..],
