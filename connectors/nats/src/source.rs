@@ -3,6 +3,7 @@
 mod held;
 mod reader;
 mod reply;
+mod session;
 mod stream;
 mod subjects;
 

@@ -39,6 +39,8 @@ pub(super) struct One {
     published: SystemTime,
     /// When the server will take it back, unless it hears of us.
     deadline: Instant,
+    /// It is past its time, and the server was asked to send it again.
+    awaited: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(super) struct Held {
     ack_wait: Duration,
     /// Some are past their time: the server has to say again that they are ours.
     pub(super) stale: bool,
+    /// Some are awaited.
+    awaiting: bool,
     pub(super) error: Option<SourceError>,
     /// What the server said waits behind the last message that came.
     pub(super) pending: u64,
@@ -95,6 +99,7 @@ impl Shared {
             // Less than the server's: it counted from when it sent the message.
             ack_wait: ack_wait.mul_f64(0.9),
             stale: false,
+            awaiting: false,
             error: None,
             pending: 0,
         };
@@ -122,16 +127,21 @@ impl Held {
                 *done = Done { reply: reply.clone(), deadline };
                 return Came::Done(reply);
             }
-            if let Some(one) = self.messages.iter_mut().find(|one| one.sequence == sequence) {
+            if let Some(one) = self.find(sequence) {
                 one.reply = reply;
                 one.deadline = deadline;
+                one.awaited = false;
+                self.gone_below(sequence);
                 return Came::Again;
             }
             // Another reader had it and gave it back: late is better than never.
         }
+        if sequence > self.high {
+            self.gone_below(sequence);
+        }
         self.high = self.high.max(sequence);
         self.bytes_ahead += message.length;
-        self.messages.push_back(One { message, sequence, reply, published, deadline });
+        self.messages.push_back(One { message, sequence, reply, published, deadline, awaited: false });
         Came::New
     }
 
@@ -143,6 +153,37 @@ impl Held {
     /// Whether it is here, or was.
     pub(super) fn knows(&self, sequence: u64) -> bool {
         self.done.contains_key(&sequence) || self.messages.iter().any(|one| one.sequence == sequence)
+    }
+
+    /// They are in the order of their sequences, but for what another reader gave back.
+    fn find(&mut self, sequence: u64) -> Option<&mut One> {
+        let at = self.messages.partition_point(|one| one.sequence < sequence);
+        let at = match self.messages.get(at) {
+            Some(one) if one.sequence == sequence => Some(at),
+            Some(_) | None => self.messages.iter().position(|one| one.sequence == sequence),
+        };
+        self.messages.get_mut(at?)
+    }
+
+    /// The server is asked now for all that is past its time.
+    pub(super) fn await_stale(&mut self) {
+        let now = Instant::now();
+        self.stale = false;
+        self.messages.iter_mut().for_each(|one| one.awaited = one.deadline <= now);
+        self.awaiting = self.messages.iter().any(|one| one.awaited);
+    }
+
+    /// The server sends in order: what it skipped its stream no longer has. Nobody else will be given it, so it stays ours.
+    pub(super) fn gone_below(&mut self, sequence: u64) {
+        if !self.awaiting {
+            return;
+        }
+        let deadline = Instant::now() + self.ack_wait;
+        for one in self.messages.iter_mut().filter(|one| one.awaited && one.sequence < sequence) {
+            one.awaited = false;
+            one.deadline = deadline;
+        }
+        self.awaiting = self.messages.iter().any(|one| one.awaited);
     }
 
     /// How many came and are not settled.
@@ -174,7 +215,7 @@ impl Held {
                 break;
             }
             if one.deadline <= now {
-                self.stale |= batch.is_empty();
+                self.stale |= batch.is_empty() && !one.awaited;
                 break;
             }
             batch.push(one.clone());
@@ -234,7 +275,7 @@ impl Held {
                 one.deadline = now + self.ack_wait;
                 replies.push(one.reply.clone());
             } else {
-                self.stale = true;
+                self.stale |= !one.awaited;
             }
         }
         replies

@@ -10,48 +10,40 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{FromConsumer as _, PullConsumer, pull};
 use async_nats::jetstream::{self, context::RequestErrorKind};
-use async_nats::{HeaderMap, Message, StatusCode, Subject, Subscriber};
+use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tidegate_connector::{Backoff, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, SourceError};
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::held::{AHEAD_BYTES, AHEAD_MESSAGES, Came, Shared};
+use super::held::Shared;
 use super::reply::{Delivered, reply_of};
-use super::stream::{ACK, acknowledge};
+use super::session::{Pull, Session};
+use super::stream::acknowledge;
 use crate::config::connection::Opened;
 use crate::config::{Start, StreamConfig};
 use crate::link::{Kept, Link, chain};
 
-/// A request for messages is good for so long.
-const EXPIRES: Duration = Duration::from_secs(10);
-/// How often the server says that it has nothing.
-const HEARTBEAT: Duration = Duration::from_secs(3);
-/// Without a word for so long the connection is taken for dead.
-const SILENCE_MAX: Duration = Duration::from_secs(8);
 /// How long a reader that went away is waited for: the server may not have noticed.
 const OTHERS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a lost connection is waited for before the host is told (again).
 const UP_PATIENCE: Duration = Duration::from_secs(2);
 /// Sessions in a row that brought nothing new, after which messages are asked for one by one.
 const FRUITLESS_MAX: u32 = 2;
-/// How long a lane is let sleep while its batch fills.
-const LINGER: Duration = Duration::from_millis(1);
 /// Message overhead that the server counts besides payload and headers.
 const OVERHEAD_BYTES: usize = 64 << 10;
 
 /// How long a server is waited for that has not heard of everything at the end.
-const CONFIRM_PATIENCE: Duration = Duration::from_secs(5);
+const CONFIRM_PATIENCE: Duration = Duration::from_secs(15);
+/// How long the server may take to answer what is asked of it about streams.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 /// Between sessions that failed.
 const AGAIN: Backoff = Backoff {
     first: Duration::from_millis(50),
     max: Duration::from_secs(2),
     jitter_percent: Backoff::DEFAULT.jitter_percent,
 };
-
-const IN_PROGRESS: Bytes = Bytes::from_static(b"+WPI");
 
 /// Everything a reader needs.
 #[derive(Clone, Debug)]
@@ -66,15 +58,8 @@ pub(super) struct Reader {
 }
 
 /// Why a session ended without an error.
-enum Ended {
+pub(super) enum Ended {
     Stale,
-}
-
-/// What is asked for at a time.
-#[derive(Clone, Copy, Debug)]
-struct Pull {
-    messages: usize,
-    bytes: usize,
 }
 
 impl Reader {
@@ -106,19 +91,38 @@ impl Reader {
             return Err(self.transient(link.trouble()));
         }
         let losses = link.state.borrow().losses;
-        self.shared.lock().stale = false;
-        let context = jetstream::new(link.client.clone());
+        let mut state = link.state.clone();
+        let begun = tokio::select! {
+            begun = self.begin(link, losses, fruitless) => begun?,
+            // Nothing that was asked for is answered any more.
+            _ = state.wait_for(|state| state.losses != losses) => return Err(self.transient(link.trouble())),
+        };
+        *failures = 0;
+        self.shared.lock().error = None;
+        match begun {
+            Some(session) => session.run().await,
+            None => Ok(Ended::Stale),
+        }
+    }
+
+    /// Makes the server and us agree on what is done, and what is next; `None`: to be asked again.
+    async fn begin<'a>(
+        &'a self,
+        link: &'a Link,
+        losses: u64,
+        fruitless: &'a mut u32,
+    ) -> Result<Option<Session<'a>>, SourceError> {
+        self.shared.lock().await_stale();
+        let context = self.context(link);
         let mut consumer = self.consumer(&context).await?;
         let info = self.alone(&mut consumer).await?;
         // What the last session asked for, alone, did not come.
         let careful = *fruitless >= FRUITLESS_MAX;
-        if *fruitless > FRUITLESS_MAX
-            && !self.shared.lock().knows(info.delivered.stream_sequence)
-            && info.num_ack_pending > 0
-        {
-            self.fetch_apart(&context, info.delivered.stream_sequence, info.delivered.consumer_sequence).await?;
+        let last = info.delivered;
+        if *fruitless > FRUITLESS_MAX && info.num_ack_pending > 0 && !self.shared.lock().knows(last.stream_sequence) {
+            self.fetch_apart(&context, last.stream_sequence, last.consumer_sequence).await?;
             *fruitless = 0;
-            return Ok(Ended::Stale);
+            return Ok(None);
         }
         *fruitless += 1;
         if self.shared.lock().acknowledge_again(info.ack_floor.stream_sequence) > 0 {
@@ -137,9 +141,7 @@ impl Reader {
                 Pull { messages: LANE_BATCH_EVENTS, bytes }
             }
         };
-        *failures = 0;
-        self.shared.lock().error = None;
-        let session = Session {
+        Ok(Some(Session {
             reader: self,
             link,
             losses,
@@ -152,8 +154,13 @@ impl Reader {
             linger: None,
             last: None,
             fruitless,
-        };
-        session.run().await
+        }))
+    }
+
+    fn context(&self, link: &Link) -> jetstream::Context {
+        let mut context = jetstream::new(link.client.clone());
+        context.set_timeout(ANSWER_PATIENCE);
+        context
     }
 
     /// The consumer as configured; made if it is not there.
@@ -282,17 +289,19 @@ impl Reader {
     pub(super) async fn confirm(&self, link: &Link) -> Result<(), SourceError> {
         let Some(settled) = self.shared.lock().settled_up_to() else { return Ok(()) };
         let end = Instant::now() + CONFIRM_PATIENCE;
-        let context = jetstream::new(link.client.clone());
+        let context = self.context(link);
         let mut losses = link.state.borrow().losses;
         acknowledge(&self.shared, link).await;
         let mut told = false;
+        let stream = context.get_stream_no_info(&self.config.stream).await.map_err(|e| self.transient(chain(&e)))?;
         loop {
-            let stream =
-                context.get_stream_no_info(&self.config.stream).await.map_err(|e| self.transient(chain(&e)))?;
             let (floor, pending) = match stream.consumer_info(&self.consumer).await {
                 Ok(info) => (info.ack_floor.stream_sequence, info.num_ack_pending),
                 Err(error) if Instant::now() > end => return Err(self.transient(chain(&error))),
-                Err(_) => continue,
+                Err(_) => {
+                    sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
             };
             if floor >= settled || pending <= self.shared.lock().unsettled() {
                 return Ok(());
@@ -310,11 +319,11 @@ impl Reader {
         }
     }
 
-    fn transient(&self, cause: String) -> SourceError {
+    pub(super) fn transient(&self, cause: String) -> SourceError {
         SourceError::Transient { place: self.place(), cause }
     }
 
-    fn permanent(&self, cause: &str) -> SourceError {
+    pub(super) fn permanent(&self, cause: &str) -> SourceError {
         SourceError::Permanent { place: self.place(), cause: cause.to_owned() }
     }
 
@@ -327,169 +336,4 @@ impl Reader {
 fn message(subject: Subject, payload: Bytes, headers: Option<HeaderMap>, problem: Option<String>) -> Message {
     let length = payload.len();
     Message { subject, reply: None, payload, headers, status: None, description: problem, length }
-}
-
-struct Session<'a> {
-    reader: &'a Reader,
-    link: &'a Link,
-    /// As of its beginning.
-    losses: u64,
-    messages: Subscriber,
-    inbox: String,
-    pull: Pull,
-    /// Nothing is asked for before.
-    pull_from: Instant,
-    /// Messages asked for that did not come yet.
-    expected: usize,
-    heard: Instant,
-    /// When the lane is woken, whether a batch is complete or not.
-    linger: Option<Instant>,
-    /// The consumer's number of the last message that came.
-    last: Option<u64>,
-    fruitless: &'a mut u32,
-}
-
-impl Session<'_> {
-    async fn run(mut self) -> Result<Ended, SourceError> {
-        let mut keep = interval(self.reader.config.ack_wait / 3);
-        keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut state = self.link.state.clone();
-        loop {
-            if self.reader.shared.lock().stale {
-                return Ok(Ended::Stale);
-            }
-            if !self.link.is_up(self.losses) {
-                return Err(self.reader.transient(self.link.trouble()));
-            }
-            if self.wants_more() {
-                self.ask().await?;
-            }
-            let silent_at = self.heard + SILENCE_MAX;
-            tokio::select! {
-                message = self.messages.next() => match message {
-                    Some(message) => self.take(message).await?,
-                    None => return Err(self.reader.transient("the subscription ended".to_owned())),
-                },
-                _ = keep.tick() => self.keep().await,
-                () = self.reader.shared.wanted.notified() => {}
-                _ = state.changed() => {}
-                () = sleep_until(self.linger.unwrap_or(silent_at)), if self.linger.is_some() => self.wake(),
-                () = sleep_until(self.pull_from), if self.pull_from > Instant::now() => {}
-                () = sleep_until(silent_at), if self.expected > 0 => {
-                    // What the client's own pings would find, too, but later.
-                    let _ = self.link.client.force_reconnect().await;
-                    return Err(self.reader.transient("nothing was heard from the server; connecting again".to_owned()));
-                }
-            }
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        let held = self.reader.shared.lock();
-        let room = held.ahead() + self.expected + self.pull.messages <= AHEAD_MESSAGES;
-        room && (self.pull.messages > 1 || self.expected == 0)
-            && held.bytes_ahead() <= AHEAD_BYTES
-            && self.pull_from <= Instant::now()
-    }
-
-    async fn ask(&mut self) -> Result<(), SourceError> {
-        let Reader { config, consumer, .. } = self.reader;
-        let mut request = json!({
-            "batch": self.pull.messages,
-            "expires": EXPIRES.as_nanos() as u64,
-            "idle_heartbeat": HEARTBEAT.as_nanos() as u64,
-        });
-        if self.pull.bytes > 0 {
-            request["max_bytes"] = self.pull.bytes.into();
-        }
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{consumer}", config.stream);
-        let sent = self.link.client.publish_with_reply(subject, self.inbox.clone(), request.to_string().into()).await;
-        sent.map_err(|error| self.reader.transient(chain(&error)))?;
-        if self.expected == 0 {
-            self.heard = Instant::now();
-        }
-        self.expected += self.pull.messages;
-        Ok(())
-    }
-
-    async fn take(&mut self, mut message: Message) -> Result<(), SourceError> {
-        self.heard = Instant::now();
-        if let Some(status) = message.status {
-            return self.status(status, &message);
-        }
-        let Some((delivered, reply)) = message.reply.take().and_then(|reply| Some((Delivered::of(&reply)?, reply)))
-        else {
-            // Nobody but the server knows the inbox.
-            return Err(self.reader.transient("a message came that is of no stream".to_owned()));
-        };
-        self.expected = self.expected.saturating_sub(1);
-        if self.last.is_some_and(|last| delivered.consumer_sequence != last + 1) {
-            let cause = "messages of this consumer went to another reader; one host a consumer";
-            return Err(self.reader.transient(cause.to_owned()));
-        }
-        self.last = Some(delivered.consumer_sequence);
-        let came = self.reader.shared.lock().came(message, delivered, reply);
-        match came {
-            Came::New => {
-                *self.fruitless = 0;
-                self.arrived(delivered.pending);
-            }
-            Came::Again => self.arrived(delivered.pending),
-            Came::Done(reply) => {
-                self.link.tell(reply, ACK).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Wakes the lane, but not for one message where the rest of a batch is on its way.
-    fn arrived(&mut self, pending: u64) {
-        let more = pending > 0 && self.expected > 0;
-        if more && self.reader.shared.lock().ahead() < LANE_BATCH_EVENTS {
-            self.linger.get_or_insert_with(|| Instant::now() + LINGER);
-        } else {
-            self.wake();
-        }
-    }
-
-    fn wake(&mut self) {
-        self.linger = None;
-        self.reader.shared.arrived.notify_one();
-    }
-
-    /// The end of a request, or why there is none.
-    fn status(&mut self, status: StatusCode, message: &Message) -> Result<(), SourceError> {
-        let said = message.description.as_deref().unwrap_or_default();
-        let open = message.headers.as_ref().and_then(|headers| headers.get("Nats-Pending-Messages"));
-        let open = open.and_then(|count| count.as_str().parse::<usize>().ok());
-        match status {
-            StatusCode::IDLE_HEARTBEAT => Ok(()),
-            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
-                self.expected = self.expected.saturating_sub(open.unwrap_or(self.expected));
-                Ok(())
-            }
-            StatusCode::REQUEST_TERMINATED if open.is_some() => {
-                if open == Some(self.pull.messages) {
-                    // It is larger than was asked for, which was what the server takes at most: it was told so since.
-                    self.pull.bytes = 0;
-                }
-                self.expected = self.expected.saturating_sub(open.unwrap_or(0));
-                Ok(())
-            }
-            StatusCode::REQUEST_TERMINATED if said.starts_with("Exceeded MaxRequest") => {
-                Err(self.reader.permanent(&format!("the consumer does not take such requests: {said}")))
-            }
-            other => Err(self.reader.transient(format!("the server says: {other} {said}"))),
-        }
-    }
-
-    /// Asks for more time for all that is held.
-    async fn keep(&mut self) {
-        let replies = self.reader.shared.lock().keep();
-        for reply in replies {
-            if !self.link.tell(reply, IN_PROGRESS).await {
-                return;
-            }
-        }
-    }
 }

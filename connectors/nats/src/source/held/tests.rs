@@ -62,8 +62,23 @@ async fn what_is_past_its_time_is_neither_delivered_nor_acknowledged_until_it_ca
     assert_eq!(acks(&mut held), Vec::<String>::new());
     assert!(held.next_batch().1.is_empty() && held.stale);
     assert_eq!(held.keep(), Vec::<Subject>::new(), "nor is more time asked for");
+    held.await_stale();
+    assert!(held.next_batch().1.is_empty() && !held.stale, "asked for once");
     came(&mut held, 2, "again.2");
     assert_eq!(deliver(&mut held), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stream_no_longer_has_stays_ours() {
+    let shared = Shared::new(ACK_WAIT, 100);
+    let mut held = shared.lock();
+    came(&mut held, 1, "first.1");
+    came(&mut held, 2, "first.2");
+    tokio::time::advance(ACK_WAIT).await;
+    held.await_stale();
+    assert_eq!(deliver(&mut held), [0_u64; 0]);
+    came(&mut held, 2, "again.2");
+    assert_eq!(deliver(&mut held), [1, 2], "the server went past it");
 }
 
 #[tokio::test(start_paused = true)]
