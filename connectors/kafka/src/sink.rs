@@ -107,6 +107,7 @@ impl KafkaWriter {
     /// Waits for the reports of all that was handed over.
     async fn answers(&mut self, events: &[Event]) -> Result<(), Trouble> {
         let mut trouble = None;
+        let mut again = self.reports.take_refusal();
         if self.reports.all(self.config.timeout).await == Waited::TooLong {
             let said = self.reports.take_complaint().unwrap_or_else(|| "no answer".to_owned());
             trouble = Some(Trouble(format!("nothing written for {:?}: {said}", self.config.timeout)));
@@ -114,8 +115,9 @@ impl KafkaWriter {
                 producer.purge(PurgeConfig::default().queue().inflight());
             }
             self.reports.all_at_last().await;
+            // What the producer knew of its sequence is void.
+            again = true;
         }
-        let mut again = self.reports.take_refusal();
         let mut too_large = Vec::new();
         for (index, result) in self.reports.take() {
             let Some(code) = result else {

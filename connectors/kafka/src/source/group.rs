@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidegate_connector::SourceError;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::config::SourceConfig;
 use super::context::{Consumer, Context};
@@ -24,6 +24,9 @@ use crate::client::{cause, is_refusal};
 /// How often the thread looks whether it is still wanted, at least.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long a closing lane waits for that the group is left.
+const LEAVE: Duration = Duration::from_secs(5);
+
 pub(super) struct Group {
     pub(super) config: Arc<SourceConfig>,
     consumer: Mutex<Weak<Consumer>>,
@@ -32,6 +35,7 @@ pub(super) struct Group {
     news: Notify,
     settlements: Arc<Settlements>,
     closing: AtomicBool,
+    left: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -99,6 +103,7 @@ impl Group {
             news: Notify::new(),
             settlements: Arc::default(),
             closing: AtomicBool::new(false),
+            left: watch::Sender::new(false),
         });
         let consumer: Consumer =
             client.create_with_context(Context(Arc::downgrade(&group))).map_err(|error| failed(error.to_string()))?;
@@ -175,6 +180,28 @@ impl Group {
         partitions.values().for_each(|partition| partition.end());
         // Leaves the group: what was not committed comes again, to whoever has the partition next.
         drop(consumer);
+        self.left.send_replace(true);
+        // Should anybody still wait for lanes, the source joins anew.
+        let place = self.brokers().to_owned();
+        let error = SourceError::Transient { place, cause: "this host has left the group".to_owned() };
+        self.assigned().trouble.get_or_insert(Trouble { error, refused: true });
+        self.news.notify_one();
+    }
+
+    /// A lane is closed though its partition stays: the host is stopping. The group is left with the last.
+    pub(super) async fn lane_closed(&self, partition: &Partition) {
+        partition.close();
+        let done = {
+            let assigned = self.assigned();
+            let is_fresh = |partition| assigned.fresh.iter().any(|fresh| Arc::ptr_eq(fresh, partition));
+            assigned.partitions.values().all(|partition| partition.is_closed() || is_fresh(partition))
+        };
+        if done {
+            self.close();
+            let mut left = self.left.subscribe();
+            // A broker that does not answer is left without a word.
+            let _ = tokio::time::timeout(LEAVE, left.wait_for(|left| *left)).await;
+        }
     }
 
     /// Another client has to be made: lanes end, and their partitions are given up.

@@ -26,7 +26,7 @@ pub(super) struct KafkaLane {
     group: Arc<Group>,
     partition: Arc<Partition>,
     name: String,
-    /// Where it goes on; messages before come late, and were delivered.
+    /// Where it goes on.
     position: i64,
     /// Taken from the queue, and too large for the batch before.
     held: Option<OwnedMessage>,
@@ -66,7 +66,6 @@ impl KafkaLane {
                     self.failed = Some(error);
                     break;
                 }
-                Some(Ok(message)) if message.offset() < self.position => {}
                 Some(Ok(message)) => {
                     let one = size(&message);
                     if bytes > 0 && bytes + one > LANE_BATCH_BYTES {
@@ -86,8 +85,8 @@ impl KafkaLane {
                 None => Ok(Taken::Nothing),
             };
         };
-        if self.position == NOWHERE {
-            self.partition.ledger.skip_to(first);
+        if self.position == NOWHERE || first < self.position {
+            self.start(first);
         }
         let batch = self.decode(held.as_ref(), &messages, bytes);
         let end = batch.end;
@@ -99,6 +98,20 @@ impl KafkaLane {
             // Nacked this moment: goes back first.
             None => Ok(Taken::Nothing),
         }
+    }
+
+    /// The first message there is; or the topic was made anew, and counts from the beginning.
+    fn start(&self, first: i64) {
+        if self.position != NOWHERE {
+            tracing::warn!(
+                lane = self.name,
+                from = self.position,
+                to = first,
+                "the partition goes on before where it was"
+            );
+            self.partition.was_reset();
+        }
+        self.partition.ledger.skip_to(first);
     }
 
     /// The values of all messages lie in one piece of memory, which their events share.
@@ -141,6 +154,24 @@ impl KafkaLane {
         self.position = position;
         self.partition.ledger.rewound(rewind);
         Ok(())
+    }
+
+    async fn commit(&self) -> Result<(), SourceError> {
+        let (Some(position), Some(consumer)) = (self.partition.uncommitted(), self.group.consumer()) else {
+            return Ok(());
+        };
+        let mut offsets = TopicPartitionList::new();
+        // Only an offset that is none can be refused.
+        let _ = offsets.add_partition_offset(&self.partition.topic, self.partition.number, Offset::Offset(position));
+        let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
+        match committed {
+            Ok(Ok(())) => {
+                self.partition.was_committed(position);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.transient(format!("committing {position}: {}", cause(&error)))),
+            Err(error) => Err(self.transient(error.to_string())),
+        }
     }
 
     fn transient(&self, cause: String) -> SourceError {
@@ -219,23 +250,14 @@ impl Lane for KafkaLane {
         }
     }
 
-    /// The position is committed now; of a partition that is taken away the group commits it.
+    /// The position is committed now; of a partition that is taken away the group commits it. When all lanes are closed, the group is
+    /// left, so that others do not wait for this member's session to run out.
     async fn close(self: Box<Self>) -> Result<(), SourceError> {
-        let Some(position) = self.partition.uncommitted().filter(|_| !self.partition.has_ended()) else {
+        if self.partition.has_ended() {
             return Ok(());
-        };
-        let Some(consumer) = self.group.consumer() else { return Ok(()) };
-        let mut offsets = TopicPartitionList::new();
-        // Only an offset that is none can be refused.
-        let _ = offsets.add_partition_offset(&self.partition.topic, self.partition.number, Offset::Offset(position));
-        let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
-        match committed {
-            Ok(Ok(())) => {
-                self.partition.was_committed(position);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.transient(format!("committing {position}: {}", cause(&error)))),
-            Err(error) => Err(self.transient(error.to_string())),
         }
+        let committed = self.commit().await;
+        self.group.lane_closed(&self.partition).await;
+        committed
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Partition {
     pub(super) changed: Arc<Notify>,
     pub(super) ledger: Ledger<i64>,
     shared: Arc<Shared>,
+    closed: AtomicBool,
 }
 
 struct Shared {
@@ -71,7 +72,15 @@ impl Partition {
             }
             Ok(())
         });
-        Partition { topic, number, queue: Mutex::new(Some(queue)), changed, ledger, shared }
+        Partition {
+            topic,
+            number,
+            queue: Mutex::new(Some(queue)),
+            changed,
+            ledger,
+            shared,
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Held while a batch is taken and entered into the ledger: whoever ends the partition sees all that is in flight.
@@ -104,6 +113,20 @@ impl Partition {
 
     pub(super) fn was_committed(&self, position: i64) {
         self.shared.committed.fetch_max(position, Ordering::AcqRel);
+    }
+
+    /// Positions count from another beginning.
+    pub(super) fn was_reset(&self) {
+        self.shared.committed.store(NOWHERE, Ordering::Release);
+    }
+
+    /// Its lane is closed: nobody takes from it any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn ends_at(&self, end: i64) {
