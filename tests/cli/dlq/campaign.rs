@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::rig::guests::Guest;
 use crate::rig::host::lines;
@@ -42,7 +43,7 @@ fn kill_nine_in_a_replay_loses_nothing_and_keeps_the_order() {
         let wanted = lines(&out) + usize::try_from(random.below(3_000)).expect("few");
         let mut child = tidegate(dir, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         while lines(&out) < wanted.max(1) && child.try_wait().expect("wait").is_none() {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(2));
         }
         child.kill().expect("kill");
         child.wait().expect("wait");
@@ -89,7 +90,7 @@ fn a_large_dead_letter_is_never_held_whole() {
             let line = text.lines().find(|line| line.starts_with("VmHWM:"));
             let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
             peak = peak.max(kib.unwrap_or(0) << 10);
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(2));
         }
         assert!(child.wait().expect("wait").success(), "{args:?}");
         println!("{size} bytes of dead letters, {} MiB at most: {args:?}", peak >> 20);
