@@ -19,6 +19,8 @@ mod golden;
 mod hostile;
 mod hot_swap;
 mod http;
+mod kafka;
+mod nats;
 mod oracle;
 mod rig;
 mod support;

@@ -1,0 +1,10 @@
+//! JetStream → policies → JetStream, with a real server, under what happens to hosts, servers and networks.
+
+mod bad_input;
+mod campaign;
+mod examples;
+mod line;
+mod network;
+mod poison;
+mod pressure;
+mod stop;
