@@ -114,7 +114,10 @@ impl Line {
         fs::rename(self.dir.path().join("new"), self.dir.path().join("docs/all.yaml")).unwrap();
     }
 
+    /// Its log begins anew: what an earlier host said in it is not taken for this one's.
     pub fn spawn(&self) -> Host {
+        // There is none before the first.
+        let _ = fs::remove_file(self.dir.path().join("host.log"));
         Start { args: &["--dev", "--admin", "127.0.0.1:0"], ..Start::new(self.dir.path()) }.spawn()
     }
 
