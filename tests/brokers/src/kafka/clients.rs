@@ -208,16 +208,55 @@ impl Kafka {
     /// # Panics
     /// When the broker does not answer.
     pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        self.group(group, topic).committed(partition..partition + 1).pop()?
+    }
+
+    /// Something to look with more than once at what a group has committed.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn group(&self, group: &str, topic: &str) -> Group {
         let mut config = config(&self.plain());
-        let consumer: BaseConsumer<Silent> =
-            config.set("group.id", group).create_with_context(Silent).expect("a client");
+        let client = config.set("group.id", group).create_with_context(Silent).expect("a client");
+        Group { client, topic: topic.to_owned() }
+    }
+}
+
+/// Looks at what a group has committed; is no member of it.
+pub struct Group {
+    client: BaseConsumer<Silent>,
+    topic: String,
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+impl Group {
+    /// The offset of each of these partitions.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub fn committed(&self, partitions: std::ops::Range<i32>) -> Vec<Option<i64>> {
         let mut asked = TopicPartitionList::new();
-        asked.add_partition(topic, partition);
-        let found = consumer.committed_offsets(asked, PATIENCE).expect("committed offsets");
-        match found.elements()[0].offset() {
+        for partition in partitions {
+            asked.add_partition(&self.topic, partition);
+        }
+        let began = Instant::now();
+        let found = loop {
+            // A group that is new has no coordinator yet.
+            match self.client.committed_offsets(asked.clone(), PATIENCE) {
+                Ok(found) => break found,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "committed offsets: {error}"),
+            }
+        };
+        let offset = |offset| match offset {
             Offset::Offset(offset) => Some(offset),
             Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
-        }
+        };
+        found.elements().iter().map(|element| offset(element.offset())).collect()
     }
 }
 

@@ -1,0 +1,10 @@
+//! Kafka → policies → Kafka, with a real broker, under what happens to hosts, brokers and networks.
+
+mod bad_input;
+mod campaign;
+mod examples;
+mod line;
+mod network;
+mod poison;
+mod rebalance;
+mod stop;
