@@ -1,10 +1,11 @@
 //! The connector `nats`.
 
 use serde_json::Value;
+use tidegate_connector::connector::{ReadBack, ReadBackError};
 use tidegate_connector::{ConfigError, Connector, Place, Source, Writer};
 
-use crate::config::{SinkConfig, SourceConfig};
-use crate::sink::{self, NatsWriter};
+use crate::config::{SinkConfig, SourceConfig, To};
+use crate::sink::{self, NatsWriter, SubjectLook};
 use crate::source::{self, NatsSource};
 
 /// The `nats` connector.
@@ -39,5 +40,18 @@ impl Connector for Nats {
         let connection = connection.open(place)?;
         let parts = sink::Parts { id: id.to_owned(), connection, subject, mode, to, headers };
         Ok(Box::new(NatsWriter::new(parts)))
+    }
+    fn read_back(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn ReadBack>, ReadBackError> {
+        let SinkConfig { connection, subject, to, .. } = SinkConfig::read(config).map_err(ReadBackError::Config)?;
+        let connection = connection.open(place).map_err(ReadBackError::Config)?;
+        match (to, subject) {
+            (To::Stream { .. }, Some(subject)) => Ok(Box::new(SubjectLook::new(connection, subject))),
+            (To::Stream { .. }, None) => {
+                Err(ReadBackError::Cannot { why: "the sink has no `subject` of its own".to_owned() })
+            }
+            (To::Subjects, _) => Err(ReadBackError::Cannot {
+                why: "what is plainly published is kept nowhere (`jetstream: false`)".to_owned(),
+            }),
+        }
     }
 }

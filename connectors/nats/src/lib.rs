@@ -77,6 +77,8 @@
 //! the middle (it is full and `discard: new`), those of the group behind it may be stored before it; `inFlight: 1` prevents that, and
 //! is much slower.
 //!
+//! What its own `subject` has in its stream can be read back (`tidegate dlq`), without a consumer of its own left behind.
+//!
 //! Refused for good (the event alone): a subject that is none, more than the server's `max_payload` or the stream's
 //! `max_msg_size`. Tried again: no connection, no stream on the subject, a stream that is full.
 

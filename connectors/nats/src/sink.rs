@@ -1,6 +1,7 @@
 //! Writing: events as messages, and how it is known that they were taken.
 
 mod acks;
+mod read_back;
 mod stream;
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use tidegate_connector::{DESTINATION, Headers, WriteError, Writer};
 use tidegate_event::Event;
 
+pub(crate) use self::read_back::SubjectLook;
 use crate::binding::{self, Mode};
 use crate::config::connection::Opened;
 use crate::config::{MessageId, To};

@@ -1,3 +1,5 @@
+//! Events in messages and back, both modes.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;

@@ -7,5 +7,6 @@ mod configuration;
 mod conformance;
 mod credentials;
 mod faults;
+mod read_back;
 mod rig;
 mod subjects;

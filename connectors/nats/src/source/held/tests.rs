@@ -1,3 +1,5 @@
+//! What the rules of holding come to, with a clock of the tests.
+
 #![expect(clippy::await_holding_lock, reason = "nobody else wants the lock")]
 
 use super::*;
