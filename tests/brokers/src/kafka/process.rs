@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Tells the process id of the command, then waits for a line (the folder stays) or the end of its input (it goes too).
+/// A signal to all of a terminal ends the wait early, and nothing else.
 const SCRIPT: &str = r#"
+trap : INT TERM HUP
 log=$1; folder=$2; shift 2
 "$@" </dev/null >>"$log" 2>&1 &
 child=$!
