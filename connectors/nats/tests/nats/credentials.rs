@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidegate_brokers::nats::NatsServer;
@@ -45,5 +46,41 @@ async fn each_kind_of_credentials_is_taken_by_reference() {
         fs::remove_file(dir.path().join("secret")).unwrap();
         let error = open(&dir, &config).write(&[event("e0")]).await.unwrap_err();
         assert!(error.to_string().contains("secret"), "names the file: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_trusts_whom_it_was_told_to_and_shows_who_we_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    put("ca.pem", authority.pem());
+    for name in ["server", "client"] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        put(&format!("{name}.pem"), params.signed_by(&key, &authority).unwrap().pem());
+        put(&format!("{name}.key"), key.serialize_pem());
+    }
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let server = NatsServer::with(&format!(
+        "tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: true }}",
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem")
+    ))
+    .unwrap();
+    let address = format!("tls://localhost:{}", server.address().port());
+    let client = json!({"certificate": "client.pem", "key": "client.key"});
+    for (tls, trusted) in [
+        (json!({"ca": "ca.pem", "clientCertificate": client}), true),
+        (json!({"ca": "ca.pem"}), false),
+        (json!({"ca": "client.pem", "clientCertificate": client}), false),
+        (json!({"ca": "missing.pem"}), false),
+    ] {
+        let config = json!({"servers": [address], "subject": "a", "jetstream": false, "tls": tls});
+        let written = open(&dir, &config).write(&[event("e0")]).await;
+        assert_eq!(written.is_ok(), trusted, "{tls}: {written:?}");
     }
 }
