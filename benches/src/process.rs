@@ -7,7 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
+use mimalloc::MiMalloc;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// What the `tidegate` program allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Copies of 8 KiB and more use `rep movsb` by default. On some processors (Zen 3 with glibc 2.36) it falls to a tenth of its
 /// speed when the destination lies 8–31 bytes past the source modulo 4096, in what is measured and in what it is

@@ -42,18 +42,25 @@ pub(crate) struct Host {
 }
 
 impl Setup {
+    /// From an HTTP listener; the filter keeps three of four events.
     pub(crate) fn new(filter: Option<&[u8]>, to: To) -> Setup {
+        let listen = free_address();
+        let spec = format!("{{http: {{listen: \"{listen}\"}}}}");
+        Setup { listen, ..Setup::relay(&spec, &to.spec(), filter.map(|filter| (filter, orders::KEPT_PREFIX))) }
+    }
+
+    /// From one source to one sink, and if there is a filter, only events whose `type` begins so.
+    pub(crate) fn relay(source: &str, sink: &str, filter: Option<(&[u8], &str)>) -> Setup {
         let folder = tempfile::tempdir().unwrap();
         let documents = folder.path().join("documents");
         fs::create_dir(&documents).unwrap();
-        let listen = free_address();
-        let mut text = flow(listen, to);
-        if let Some(filter) = filter {
+        let mut text = flow(source, sink);
+        if let Some((filter, prefix)) = filter {
             fs::write(documents.join("filter.wasm"), filter).unwrap();
-            text.push_str(&policy());
+            text.push_str(&policy(prefix));
         }
         fs::write(documents.join("documents.yaml"), text).unwrap();
-        Setup { folder, program: build::tidegate(), listen, admin: free_address() }
+        Setup { folder, program: build::tidegate(), listen: free_address(), admin: free_address() }
     }
 
     /// Starts the host and waits until it says that it is ready.
@@ -85,16 +92,21 @@ impl Setup {
     }
 }
 
-fn flow(listen: SocketAddr, to: To) -> String {
-    let sink = match to {
-        To::Http(upstream) => format!("{{http: {{url: \"http://{upstream}/orders\", allow: [loopback]}}}}"),
-        To::File => "{file: {path: out.jsonl}}".to_owned(),
-    };
+impl To {
+    fn spec(self) -> String {
+        match self {
+            To::Http(upstream) => format!("{{http: {{url: \"http://{upstream}/orders\", allow: [loopback]}}}}"),
+            To::File => "{file: {path: out.jsonl}}".to_owned(),
+        }
+    }
+}
+
+fn flow(source: &str, sink: &str) -> String {
     format!(
         r#"apiVersion: tidegate.dev/v1alpha1
 kind: Source
 metadata: {{name: orders}}
-spec: {{http: {{listen: "{listen}"}}}}
+spec: {source}
 ---
 apiVersion: tidegate.dev/v1alpha1
 kind: Sink
@@ -109,8 +121,7 @@ spec: {{from: [{{name: orders}}], to: [{{sink: out}}]}}
     )
 }
 
-fn policy() -> String {
-    let prefix = orders::KEPT_PREFIX;
+fn policy(prefix: &str) -> String {
     format!(
         r#"---
 apiVersion: tidegate.dev/v1alpha1

@@ -1,4 +1,5 @@
-//! The host inline over HTTP, beside nginx doing the same work in the same run; what a sidecar holds and how fast it starts.
+//! The host beside others that do the same work in the same run: inline over HTTP beside nginx, between brokers beside their plain
+//! client libraries; what a sidecar holds and how fast it starts.
 //!
 //! Every party is a process of its own: the proxies on one core, who sends and who receives on the other.
 
@@ -10,10 +11,13 @@ mod cores;
 mod host;
 mod idle;
 mod inline;
+mod jetstream;
+mod kafka;
 mod load;
 mod messages;
 mod nginx;
 mod party;
+mod relay;
 mod upstream;
 
 // The benchmarks' own, and not their crate: that links the whole host.
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     match args.first().map(String::as_str) {
         Some(upstream::COMMAND) => return upstream::serve(),
         Some(load::COMMAND) => return load::main(&args[1..]),
+        Some(kafka::COMMAND) => return kafka::bare(&args[1..]),
+        Some(jetstream::COMMAND) => return jetstream::bare(&args[1..]),
         _ => {}
     }
     let mut report = Report::from_args();
@@ -48,6 +54,12 @@ fn main() -> ExitCode {
     }
     if report.wants("idle") {
         idle::run(&mut report);
+    }
+    if report.wants("kafka") {
+        kafka::run(&mut report);
+    }
+    if report.wants("jetstream") {
+        jetstream::run(&mut report);
     }
     report.finish()
 }

@@ -44,11 +44,20 @@ impl Party {
         while !ready() {
             let ended = self.child.try_wait().unwrap();
             if ended.is_some() || start.elapsed() > PATIENCE {
-                let log = fs::read_to_string(&self.log).unwrap();
-                panic!("{} is not ready; it has ended: {ended:?}; what it said:\n{log}", self.name);
+                panic!("{} is not ready; it has ended: {ended:?}; what it said:\n{}", self.name, self.log());
             }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub(crate) fn assert_alive(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "{} has ended: {ended:?}; what it said:\n{}", self.name, self.log());
     }
 
     pub(crate) fn pid(&self) -> u32 {
