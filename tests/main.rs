@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod bridge;
 mod cli;
 mod crash;
 mod flow;

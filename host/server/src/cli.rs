@@ -64,7 +64,8 @@ pub enum Ending {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
-        Command::Run(_) | Command::Eval(_) => "info",
+        // The connector says what goes wrong with a connection; its client says it again, for each try.
+        Command::Run(_) | Command::Eval(_) => "info,async_nats=off",
         // What happens is told on stdout.
         Command::Demo(_) | Command::Validate(_) | Command::Inspect(_) | Command::Build(_) | Command::Dlq(_) => "warn",
     };
