@@ -13,6 +13,9 @@ use tokio::time::Instant;
 use super::config::Bound;
 use super::waiter::{Outcome, Ticket, Why};
 
+/// Events that wait in a lane before requests are taken together: then there is more to win by it than to lose.
+const TOGETHER_FROM: usize = 32;
+
 /// The queue of one lane.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -138,13 +141,19 @@ impl State {
         mem::take(&mut self.waiting)
     }
 
+    /// One request, so that nobody waits for the end of another's; of many that wait, as many as fit.
     fn take(&mut self) -> Taken {
         let count = self.waiting.len().min(LANE_BATCH_EVENTS);
+        let first = self.waiting.front().map(|(_, ticket)| ticket.request());
+        let together = self.waiting.len() >= TOGETHER_FROM;
         let mut taken =
             Taken { events: Vec::with_capacity(count), tickets: Vec::with_capacity(count), nacks: self.nacks };
         let mut bytes = 0;
         while taken.events.len() < count {
-            let Some((event, _)) = self.waiting.front() else { break };
+            let Some((event, ticket)) = self.waiting.front() else { break };
+            if !together && Some(ticket.request()) != first {
+                break;
+            }
             let size = event.size();
             if bytes + size > LANE_BATCH_BYTES && !taken.events.is_empty() {
                 break;

@@ -126,6 +126,11 @@ impl Ticket {
         Ticket { waiter: Some(waiter), index }
     }
 
+    /// Which request it is of: the same for all of its events, and no other that is open.
+    pub(super) fn request(&self) -> *const Waiter {
+        self.waiter.as_ref().map_or(std::ptr::null(), Arc::as_ptr)
+    }
+
     /// Tells how the event ended; `None` is delivered.
     pub(super) fn settle(mut self, outcome: Option<Outcome>) {
         if let Some(waiter) = self.waiter.take() {
