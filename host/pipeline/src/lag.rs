@@ -1,6 +1,7 @@
 //! How far a lane is behind: what it has not settled, and for how long the oldest of that has been there.
 //!
-//! The lane notes what it knows anyway, once a batch; whoever looks adds what the connector tells of what waits behind that.
+//! The lane notes what it knows anyway, once a batch; whoever looks adds what the connector tells of what waits behind that. A batch
+//! that is just being taken is in neither for a moment.
 
 use std::{
     sync::{
