@@ -26,7 +26,7 @@ fn record(n: usize) -> Record {
         .key(format!("customer-{}", n % 7))
         .header("ce_specversion", "1.0")
         .header("ce_id", n.to_string())
-        .header("ce_source", "/shops/ü")
+        .header("ce_source", "/shops/%C3%BC")
         .header("ce_type", "com.acme.order")
         .header("ce_subject", REGIONS[n % 3])
         .header("ce_time", "2026-03-01T12:00:00.125Z")
