@@ -36,6 +36,8 @@ const OVERHEAD_BYTES: usize = 64 << 10;
 
 /// How long a server is waited for that has not heard of everything at the end.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(15);
+/// After which the server is told again what it has not confirmed.
+const TELL_AGAIN: Duration = Duration::from_millis(250);
 /// How long the server may take to answer what is asked of it about streams.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 /// Between sessions that failed.
@@ -292,7 +294,7 @@ impl Reader {
         let context = self.context(link);
         let mut losses = link.state.borrow().losses;
         acknowledge(&self.shared, link).await;
-        let mut told = false;
+        let mut told: Option<Instant> = None;
         let stream = context.get_stream_no_info(&self.config.stream).await.map_err(|e| self.transient(chain(&e)))?;
         loop {
             let (floor, pending) = match stream.consumer_info(&self.consumer).await {
@@ -310,8 +312,9 @@ impl Reader {
                 return Err(self.transient("not everything that was settled could be acknowledged".to_owned()));
             }
             let now = link.state.borrow().losses;
-            if now != losses || !told {
-                (losses, told) = (now, true);
+            // What was written to a connection just before it was found lost is lost as well, and nobody says so.
+            if now != losses || told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+                (losses, told) = (now, Some(Instant::now()));
                 self.shared.lock().acknowledge_again(floor);
                 acknowledge(&self.shared, link).await;
             }
