@@ -3,10 +3,13 @@
 //! Configurations are small and written by people, so that every mistake is worth a place and a hint. Nothing here knows
 //! YAML: the host maps pointers back to lines.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use serde_path_to_error::Segment;
+use tidegate_event::json::Validate;
 
 use crate::ConfigError;
 
@@ -110,6 +113,12 @@ fn quote(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// A part of a configuration that was checked by itself; or nothing, and its errors where the part stands.
+pub fn keep<T>(part: Result<T, Vec<ConfigError>>, pointer: &str, errors: &mut Vec<ConfigError>) -> Option<T> {
+    let below = |error: ConfigError| ConfigError { pointer: format!("{pointer}{}", error.pointer), ..error };
+    part.map_err(|found| errors.extend(found.into_iter().map(below))).ok()
+}
+
 /// The name a person probably meant: at most a third of its letters wrong, case aside.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
@@ -169,5 +178,80 @@ impl<'de> Deserialize<'de> for Size {
             }
         }
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A time, as everywhere in documents of the host: `500ms`, `10s`, `5m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub Duration);
+
+impl Time {
+    /// A time within its limits, or `default` where none is written. `limits` says to a person what `min` and `max` are; the
+    /// error stands at `pointer`.
+    pub fn within(
+        time: Option<Time>,
+        default: Duration,
+        (min, max, limits): (Duration, Duration, &str),
+        pointer: &str,
+        errors: &mut Vec<ConfigError>,
+    ) -> Duration {
+        let time = time.map_or(default, |time| time.0);
+        if !(min..=max).contains(&time) {
+            errors.push(ConfigError::new(pointer, format!("must be between {limits}")));
+        }
+        time
+    }
+}
+
+impl std::str::FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let no_time = || format!("`{text}` is no time; write a whole number with ms, s or m, as in 10s");
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit_ms = match &text[digits.len()..] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            _ => return Err(no_time()),
+        };
+        let count: u64 = digits.parse().map_err(|_| no_time())?;
+        count.checked_mul(unit_ms).map(|ms| Time(Duration::from_millis(ms))).ok_or_else(no_time)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Time;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a time such as 500ms, 10s or 5m")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+/// How much of an event's JSON is checked, as in a document: `validate: envelope` or `full`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ValidateConfig {
+    /// Structure and attributes.
+    #[default]
+    Envelope,
+    /// The grammar inside `data`, too.
+    Full,
+}
+
+impl From<ValidateConfig> for Validate {
+    fn from(config: ValidateConfig) -> Validate {
+        match config {
+            ValidateConfig::Envelope => Validate::Envelope,
+            ValidateConfig::Full => Validate::Full,
+        }
     }
 }

@@ -32,9 +32,10 @@ pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry};
 pub use headers::{Headers, HeadersConfig};
 pub use lag::{Lag, LagGauge};
 pub use ledger::Ledger;
-pub use secret::{Secret, SecretConfig, SecretError};
+pub use secret::{Secret, SecretConfig, SecretError, SecretRef};
 pub use sink::{
-    Breaker, BreakerOptions, Circuit, RateKey, RateLimit, Receipt, Sent, Sink, SinkOptions, WriteError, Writer,
+    Breaker, BreakerOptions, Circuit, Progress, RateKey, RateLimit, Receipt, Sent, Sink, SinkOptions, Trouble,
+    WriteError, Writer,
 };
 pub use source::{
     Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,

@@ -46,6 +46,14 @@ impl SecretConfig {
     }
 }
 
+/// A secret as the value of an option: `password: {secret: {file: …}}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRef {
+    /// Where it stands.
+    pub secret: SecretConfig,
+}
+
 /// A secret that is read when it is needed. `Debug` never shows it.
 pub struct Secret {
     place: SecretPlace,

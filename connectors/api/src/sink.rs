@@ -7,6 +7,7 @@
 
 mod breaker;
 mod gate;
+mod progress;
 mod rate;
 mod receipt;
 mod shard;
@@ -22,6 +23,7 @@ use tidegate_event::Event;
 
 pub use self::breaker::{Breaker, BreakerOptions, Circuit};
 use self::gate::Gate;
+pub use self::progress::{Progress, Trouble};
 use self::rate::Limiter;
 pub use self::rate::{RateKey, RateLimit};
 pub use self::receipt::{Receipt, Sent};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config::{self, Size};
+use tidegate_connector::config::{self, Size, ValidateConfig};
 use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
 use tidegate_connector::{ConfigError, Place};
 use tidegate_event::json::Validate;
@@ -37,7 +37,7 @@ struct RawSource {
     #[serde(default)]
     format: RawFormat,
     envelope: Option<EnvelopeConfig>,
-    validate: Option<RawValidate>,
+    validate: Option<ValidateConfig>,
     max_line_bytes: Option<Size>,
     #[serde(default)]
     start: Start,
@@ -49,13 +49,6 @@ enum RawFormat {
     #[default]
     CloudEvents,
     Lines,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawValidate {
-    Envelope,
-    Full,
 }
 
 /// Where reading begins without a cursor.
@@ -108,10 +101,7 @@ impl SourceConfig {
             errors.push(ConfigError::new("/maxLineBytes", "must be between 256 and 1Gi"));
         }
         let format = match (raw.format, &raw.envelope) {
-            (RawFormat::CloudEvents, None) => Some(Format::CloudEvents(match raw.validate {
-                Some(RawValidate::Full) => Validate::Full,
-                Some(RawValidate::Envelope) | None => Validate::Envelope,
-            })),
+            (RawFormat::CloudEvents, None) => Some(Format::CloudEvents(raw.validate.unwrap_or_default().into())),
             (RawFormat::CloudEvents, Some(_)) => {
                 let error = ConfigError::new("/envelope", "events need no envelope");
                 errors.push(error.hint("add `format: lines` if the lines are no CloudEvents"));
@@ -145,14 +135,8 @@ impl SourceConfig {
 
 fn compile(rule: &EnvelopeConfig, errors: &mut Vec<ConfigError>) -> Option<Format> {
     let transport = Transport { names: TRANSPORT_NAMES, default_id: DEFAULT_ID };
-    match Envelope::compile(rule, transport) {
-        Ok(envelope) => Some(Format::Lines(Box::new(envelope))),
-        Err(found) => {
-            let below = |e: ConfigError| ConfigError { pointer: format!("/envelope{}", e.pointer), ..e };
-            errors.extend(found.into_iter().map(below));
-            None
-        }
-    }
+    let envelope = config::keep(Envelope::compile(rule, transport), "/envelope", errors)?;
+    Some(Format::Lines(Box::new(envelope)))
 }
 
 fn check_path(path: &str, errors: &mut Vec<ConfigError>) {

@@ -14,6 +14,7 @@ use std::path::Path;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde::{Deserialize, Deserializer};
+use tidegate_connector::config::keep;
 use tidegate_connector::{ConfigError, SecretConfig};
 
 use self::jwt::{JwtCheck, JwtConfig, Refused};
@@ -114,13 +115,7 @@ impl Authenticator {
         let mut errors = Vec::new();
         let bearer = config.bearer.as_ref().map(|bearer| bearer.credentials(base_dir, &mut errors));
         let basic = config.basic.as_ref().map(|basic| basic.credentials(base_dir, &mut errors));
-        let jwt = match config.jwt.as_ref().map(|jwt| JwtCheck::compile(jwt, base_dir)).transpose() {
-            Ok(jwt) => jwt,
-            Err(found) => {
-                errors.extend(below("/jwt", found));
-                None
-            }
-        };
+        let jwt = config.jwt.as_ref().and_then(|jwt| keep(JwtCheck::compile(jwt, base_dir), "/jwt", &mut errors));
         let certificates = match config.certificate {
             Some(CertificateConfig {}) => Certificates::Accepted,
             None => Certificates::Ignored,
@@ -245,9 +240,8 @@ impl BearerConfig {
         let compile = |(index, token): (usize, &TokenConfig)| {
             let pointer = format!("/bearer/tokens/{index}");
             check_principal(&format!("{pointer}/principal"), &token.principal, errors);
-            Credential::compile("", &token.principal, &token.secret, base_dir)
-                .map_err(|found| errors.extend(below(&format!("{pointer}/secret"), found)))
-                .ok()
+            let credential = Credential::compile("", &token.principal, &token.secret, base_dir);
+            keep(credential, &format!("{pointer}/secret"), errors)
         };
         self.tokens.iter().enumerate().filter_map(compile).collect()
     }
@@ -266,9 +260,8 @@ impl BasicConfig {
             if user.principal.is_some() {
                 check_principal(&format!("{pointer}/principal"), principal, errors);
             }
-            Credential::compile(&user.name, principal, &user.secret, base_dir)
-                .map_err(|found| errors.extend(below(&format!("{pointer}/secret"), found)))
-                .ok()
+            let credential = Credential::compile(&user.name, principal, &user.secret, base_dir);
+            keep(credential, &format!("{pointer}/secret"), errors)
         };
         self.users.iter().enumerate().filter_map(compile).collect()
     }
@@ -297,11 +290,6 @@ pub(crate) const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-aut
 /// For what guards something: a key that is written and left empty (`clientCa:`) is a mistake, not a wish to go without.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-/// Errors of a part, as errors of the whole.
-fn below(pointer: &str, errors: Vec<ConfigError>) -> impl Iterator<Item = ConfigError> {
-    errors.into_iter().map(move |error| ConfigError { pointer: format!("{pointer}{}", error.pointer), ..error })
 }
 
 #[cfg(test)]

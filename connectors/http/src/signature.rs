@@ -43,11 +43,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tidegate_connector::config::{Time, keep};
 use tidegate_connector::{ConfigError, Secret, SecretConfig};
 
 use self::form::{Algorithm, Encoding, Parts};
 use self::signed::Signed;
-use crate::sink::Time;
 
 /// How far a timestamp may be off by default: what Stripe and Slack advise.
 const TOLERANCE_DEFAULT: Duration = Duration::from_secs(300);
@@ -234,14 +234,6 @@ fn separator(text: Option<&str>) -> Result<Option<char>, Vec<ConfigError>> {
         (Some(separator), None) => Ok(Some(separator)),
         _ => Err(vec![ConfigError::new("", "must be one character")]),
     }
-}
-
-/// The value, or its errors at their place.
-fn keep<T>(result: Result<T, Vec<ConfigError>>, place: &str, errors: &mut Vec<ConfigError>) -> Option<T> {
-    let found = result.map_err(|found| {
-        errors.extend(found.into_iter().map(|e| ConfigError { pointer: format!("{place}{}", e.pointer), ..e }));
-    });
-    found.ok()
 }
 
 #[cfg(test)]

@@ -21,12 +21,10 @@ mod handshake;
 mod outcome;
 mod pacer;
 mod post;
-mod progress;
 mod reach;
 mod results;
 mod target;
 mod tls;
-mod units;
 
 use std::sync::Arc;
 
@@ -44,7 +42,6 @@ use self::outcome::Retry;
 use self::pacer::Pacer;
 use self::post::{Fixed, Poster, ReplyTo};
 use self::tls::ClientTls;
-pub(crate) use self::units::Time;
 use crate::binding::Mode;
 use crate::replies::{Hub, Port};
 

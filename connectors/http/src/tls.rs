@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use serde::{Deserialize, Deserializer, de};
+use tidegate_connector::config::keep;
 use tidegate_connector::{ConfigError, Secret, SecretConfig};
 
 use crate::identity::{Peer, given};
@@ -111,9 +112,7 @@ impl TlsListener {
         };
         let certificate = file("/certificate", &config.certificate);
         let client_ca = config.client_ca.as_ref().map(|path| file("/clientCa", path));
-        let below = |e: ConfigError| ConfigError { pointer: format!("/key{}", e.pointer), ..e };
-        let key = Secret::compile(&config.key.0, base_dir);
-        let key = key.map_err(|found| errors.extend(found.into_iter().map(below))).ok();
+        let key = keep(Secret::compile(&config.key.0, base_dir), "/key", &mut errors);
         if config.client_auth.is_some() && client_ca.is_none() {
             errors.push(ConfigError::new("/clientAuth", "without `clientCa` no client certificate can be checked"));
         }

@@ -17,7 +17,8 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::Deserialize;
-use tidegate_connector::{ConfigError, Place, Secret, SecretConfig};
+use tidegate_connector::config;
+use tidegate_connector::{ConfigError, Place, Secret, SecretRef};
 
 const BROKERS_MAX: usize = 64;
 /// A broker that comes back is met within a second.
@@ -55,12 +56,6 @@ enum Mechanism {
     ScramSha256,
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretRef {
-    secret: SecretConfig,
 }
 
 /// How a cluster is reached, checked.
@@ -149,17 +144,9 @@ impl Sasl {
         if raw.username.is_empty() {
             errors.push(ConfigError::new("/sasl/username", "must not be empty"));
         }
-        match Secret::compile(&raw.password.secret, base_dir) {
-            Ok(password) => Some(Sasl { mechanism: raw.mechanism, username: raw.username, password }),
-            Err(wrong) => {
-                let below = |error: ConfigError| {
-                    let pointer = format!("/sasl/password/secret{}", error.pointer);
-                    ConfigError { pointer, ..error }
-                };
-                errors.extend(wrong.into_iter().map(below));
-                None
-            }
-        }
+        let password = Secret::compile(&raw.password.secret, base_dir);
+        let password = config::keep(password, "/sasl/password/secret", errors)?;
+        Some(Sasl { mechanism: raw.mechanism, username: raw.username, password })
     }
 }
 

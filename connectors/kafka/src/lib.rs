@@ -9,6 +9,5 @@ mod connector;
 mod sink;
 mod source;
 mod topics;
-mod units;
 
 pub use connector::Kafka;

@@ -15,7 +15,6 @@
 mod back;
 mod config;
 mod outcome;
-mod progress;
 mod reports;
 
 use std::sync::Arc;
@@ -24,13 +23,12 @@ use async_trait::async_trait;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
-use tidegate_connector::{DESTINATION, WriteError, Writer};
+use tidegate_connector::{DESTINATION, Progress, Trouble, WriteError, Writer};
 use tidegate_event::{Event, json};
 
 pub(crate) use self::back::Back;
 pub(crate) use self::config::SinkConfig;
 use self::outcome::Outcome;
-use self::progress::{Progress, Trouble};
 use self::reports::{Reporter, Reports, Waited};
 use crate::binding;
 use crate::client::cause;
@@ -62,9 +60,9 @@ impl KafkaWriter {
 
     fn connect(&mut self) -> Result<(), Trouble> {
         if self.producer.is_none() {
-            let config = self.config.client_config().map_err(Trouble)?;
+            let config = self.config.client_config().map_err(Trouble::new)?;
             let made = Producer::from_config_and_context(&config, Reporter(self.reports.clone()));
-            self.producer = Some(made.map_err(|error| Trouble(error.to_string()))?);
+            self.producer = Some(made.map_err(|error| Trouble::new(error.to_string()))?);
         }
         Ok(())
     }
@@ -98,7 +96,7 @@ impl KafkaWriter {
             match refusal {
                 Refusal::Event(cause) => self.progress.refused(index, cause),
                 // Nothing behind it goes: it would get ahead.
-                Refusal::Now(cause) => return Err(Trouble(cause)),
+                Refusal::Now(cause) => return Err(Trouble::new(cause)),
             }
         }
         Ok(())
@@ -110,7 +108,7 @@ impl KafkaWriter {
         let mut again = self.reports.take_refusal();
         if self.reports.all(self.config.timeout).await == Waited::TooLong {
             let said = self.reports.take_complaint().unwrap_or_else(|| "no answer".to_owned());
-            trouble = Some(Trouble(format!("nothing written for {:?}: {said}", self.config.timeout)));
+            trouble = Some(Trouble::new(format!("nothing written for {:?}: {said}", self.config.timeout)));
             if let Some(producer) = &self.producer {
                 producer.purge(PurgeConfig::default().queue().inflight());
             }
@@ -127,10 +125,10 @@ impl KafkaWriter {
             match outcome::of(code) {
                 Outcome::TooLarge => too_large.push(index),
                 Outcome::Refused => self.progress.refused(index, self.says(&events[index], code)),
-                Outcome::Again => drop(trouble.get_or_insert_with(|| Trouble(self.says(&events[index], code)))),
+                Outcome::Again => drop(trouble.get_or_insert_with(|| Trouble::new(self.says(&events[index], code)))),
                 Outcome::Broken => {
                     again = true;
-                    trouble.get_or_insert_with(|| Trouble(self.says(&events[index], code)));
+                    trouble.get_or_insert_with(|| Trouble::new(self.says(&events[index], code)));
                 }
             }
         }
@@ -148,13 +146,13 @@ impl KafkaWriter {
         indexes.sort_unstable();
         let mut buffer = Vec::new();
         for index in indexes {
-            let Some(producer) = &self.producer else { return Err(Trouble("no producer".to_owned())) };
+            let Some(producer) = &self.producer else { return Err(Trouble::new("no producer")) };
             self.reports.expect_one();
             if let Err(refusal) = hand_over(producer, &self.config, &mut buffer, &events[index], index) {
                 self.reports.expect_one_less();
                 match refusal {
                     Refusal::Event(cause) => self.progress.refused(index, cause),
-                    Refusal::Now(cause) => return Err(Trouble(cause)),
+                    Refusal::Now(cause) => return Err(Trouble::new(cause)),
                 }
                 continue;
             }
@@ -169,7 +167,7 @@ impl KafkaWriter {
                         self.progress.refused(index, self.says(&events[index], code));
                     }
                     Some((code, Outcome::Again | Outcome::Broken)) => {
-                        return Err(Trouble(self.says(&events[index], code)));
+                        return Err(Trouble::new(self.says(&events[index], code)));
                     }
                 }
             }

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config;
+use tidegate_connector::config::{self, Time, ValidateConfig};
 use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
 use tidegate_connector::{ConfigError, Headers, HeadersConfig};
-use tidegate_event::json::Validate;
 
-use self::connection::{Connection, Raw, RawAuth, RawTls, below};
+use self::connection::{Connection, Raw, RawAuth, RawTls};
 use crate::binding::{self, Mode};
 use crate::subject::{check_entity, check_name, check_pattern};
-use crate::units::Time;
 
 const SUBJECTS_MAX: usize = 64;
 const ACK_WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -43,18 +41,10 @@ struct RawSource {
     ack_wait: Option<Time>,
     max_ack_pending: Option<usize>,
     #[serde(default)]
-    validate: RawValidate,
+    validate: ValidateConfig,
     envelope: Option<EnvelopeConfig>,
     #[serde(default)]
     accept_headers: HeadersConfig,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawValidate {
-    #[default]
-    Envelope,
-    Full,
 }
 
 /// Where a consumer that is made new begins.
@@ -140,10 +130,8 @@ impl SourceConfig {
                     let error = ConfigError::new("/queue", "applies to plain subjects, not to streams");
                     errors.push(error.hint("several sources share a stream by `subjects`, each with a `consumer`"));
                 }
-                let ack_wait = raw.ack_wait.map_or(ACK_WAIT_DEFAULT, |Time(time)| time);
-                if !(ACK_WAIT_MIN..=ACK_WAIT_MAX).contains(&ack_wait) {
-                    errors.push(ConfigError::new("/ackWait", "must be between 1s and 10m"));
-                }
+                let limits = (ACK_WAIT_MIN, ACK_WAIT_MAX, "1s and 10m");
+                let ack_wait = Time::within(raw.ack_wait, ACK_WAIT_DEFAULT, limits, "/ackWait", &mut errors);
                 let max_ack_pending = raw.max_ack_pending.unwrap_or(ACK_PENDING_DEFAULT);
                 if !(1..=ACK_PENDING_MAX).contains(&max_ack_pending) {
                     errors.push(ConfigError::new("/maxAckPending", format!("must be between 1 and {ACK_PENDING_MAX}")));
@@ -158,21 +146,13 @@ impl SourceConfig {
                 })
             }
         };
-        let envelope = raw.envelope.and_then(|rule| match Envelope::compile(&rule, transport) {
-            Ok(envelope) => Some(envelope),
-            Err(found) => {
-                errors.extend(found.into_iter().map(|e| below("/envelope", e)));
-                None
-            }
-        });
+        let envelope = raw.envelope.map(|rule| Envelope::compile(&rule, transport));
+        let envelope = envelope.and_then(|rule| config::keep(rule, "/envelope", &mut errors));
         let headers = checked_headers(&raw.accept_headers, "/acceptHeaders", &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let validate = match raw.validate {
-            RawValidate::Envelope => Validate::Envelope,
-            RawValidate::Full => Validate::Full,
-        };
+        let validate = raw.validate.into();
         Ok(SourceConfig { connection, from, reading: binding::Reading { validate, envelope, headers } })
     }
 }
@@ -244,10 +224,8 @@ impl SinkConfig {
         if !(1..=IN_FLIGHT_DEFAULT).contains(&in_flight) {
             errors.push(ConfigError::new("/inFlight", format!("must be between 1 and {IN_FLIGHT_DEFAULT}")));
         }
-        let ack_timeout = raw.ack_timeout.map_or(ACK_TIMEOUT_DEFAULT, |Time(time)| time);
-        if !(ACK_TIMEOUT_MIN..=ACK_TIMEOUT_MAX).contains(&ack_timeout) {
-            errors.push(ConfigError::new("/ackTimeout", "must be between 100ms and 60s"));
-        }
+        let limits = (ACK_TIMEOUT_MIN, ACK_TIMEOUT_MAX, "100ms and 60s");
+        let ack_timeout = Time::within(raw.ack_timeout, ACK_TIMEOUT_DEFAULT, limits, "/ackTimeout", &mut errors);
         let to = if raw.jetstream.unwrap_or(true) {
             To::Stream { message_id: raw.message_id.unwrap_or_default(), in_flight, ack_timeout }
         } else {
@@ -273,12 +251,9 @@ impl SinkConfig {
     }
 }
 
-fn checked_headers(config: &HeadersConfig, pointer: &str, errors: &mut Vec<ConfigError>) -> Headers {
+fn checked_headers(headers: &HeadersConfig, pointer: &str, errors: &mut Vec<ConfigError>) -> Headers {
     let own = |name: &str| name.starts_with("ce-") || name == "content-type" || name.starts_with("nats-");
-    config.check(pointer, own).unwrap_or_else(|found| {
-        errors.extend(found);
-        Headers::default()
-    })
+    config::keep(headers.check(pointer, own), "", errors).unwrap_or_default()
 }
 
 fn named(pointer: &str, name: &str, checked: Result<(), &'static str>, errors: &mut Vec<ConfigError>) {

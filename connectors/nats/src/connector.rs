@@ -41,6 +41,7 @@ impl Connector for Nats {
         let parts = sink::Parts { id: id.to_owned(), connection, subject, mode, to, headers };
         Ok(Box::new(NatsWriter::new(parts)))
     }
+
     fn read_back(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn ReadBack>, ReadBackError> {
         let SinkConfig { connection, subject, to, .. } = SinkConfig::read(config).map_err(ReadBackError::Config)?;
         let connection = connection.open(place).map_err(ReadBackError::Config)?;

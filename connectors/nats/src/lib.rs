@@ -89,6 +89,5 @@ mod link;
 mod sink;
 mod source;
 mod subject;
-mod units;
 
 pub use connector::Nats;

@@ -11,11 +11,11 @@ use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::Value;
 use tidegate_connector::ConfigError;
+use tidegate_connector::config::{Time, keep};
 
 use super::jwks::{Jwks, JwksConfig, KeySet, Lookup};
 use super::verified::{self, Entry, Verified};
-use super::{below, given, is_principal};
-use crate::sink::Time;
+use super::{given, is_principal};
 
 /// Bytes of a token at most; servers of this size of header are rare.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
@@ -151,7 +151,7 @@ struct Parts<'a> {
 impl JwtCheck {
     pub(super) fn compile(config: &JwtConfig, base_dir: &Path) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
-        let keys = Jwks::compile(&config.jwks, base_dir).map_err(|found| errors.extend(below("/jwks", found))).ok();
+        let keys = keep(Jwks::compile(&config.jwks, base_dir), "/jwks", &mut errors);
         let audiences = match &config.audience {
             OneOrMany::One(audience) => vec![audience.clone()],
             OneOrMany::Many(audiences) => audiences.clone(),

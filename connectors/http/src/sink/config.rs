@@ -29,12 +29,11 @@ use std::time::Duration;
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config::{self, Size};
-use tidegate_connector::{ConfigError, HeadersConfig, Place, Secret, SecretConfig};
+use tidegate_connector::config::{self, Size, Time};
+use tidegate_connector::{ConfigError, HeadersConfig, Place, Secret, SecretConfig, SecretRef};
 
 use super::reach::Reach;
 use super::target::Target;
-use super::units::Time;
 use crate::binding::Mode;
 
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
@@ -77,12 +76,6 @@ enum RawMode {
     Binary,
     Structured,
     Batched,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretRef {
-    secret: SecretConfig,
 }
 
 /// Text, or a secret. Serde's untagged enums lose what is wrong inside: the value is looked at by hand.
@@ -382,10 +375,7 @@ impl Checks {
     }
 
     fn secret(&mut self, pointer: &str, secret: &SecretConfig) {
-        if let Err(errors) = Secret::compile(secret, Path::new("")) {
-            let below = |e: ConfigError| ConfigError { pointer: format!("{pointer}/secret{}", e.pointer), ..e };
-            self.errors.extend(errors.into_iter().map(below));
-        }
+        config::keep(Secret::compile(secret, Path::new("")), &format!("{pointer}/secret"), &mut self.errors);
     }
 
     fn auth(&mut self, auth: RawAuth) -> AuthSource {

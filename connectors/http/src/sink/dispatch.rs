@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tidegate_connector::{Breaker, BreakerOptions, Circuit, WriteError};
+use tidegate_connector::{Breaker, BreakerOptions, Circuit, Progress, Trouble, WriteError};
 use tidegate_event::Event;
 use tokio::time::Instant;
 
 use super::config::Unkeyed;
 use super::outcome::{Outcome, Retry, Scope};
-use super::progress::{Progress, Trouble};
 
 /// Posts events as one request.
 pub(super) trait Post: Sync {

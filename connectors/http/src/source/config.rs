@@ -36,14 +36,13 @@ use std::time::Duration;
 use http::HeaderName;
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config::{self, Size};
+use tidegate_connector::config::{self, Size, Time};
 use tidegate_connector::{ConfigError, HeadersConfig};
 
 use super::rate::Rate;
 use crate::envelope::{RequestEnvelope, RequestEnvelopeConfig};
 use crate::identity::{self, AuthConfig, Authenticator};
 use crate::signature::{SignatureCheck, SignatureConfig};
-use crate::sink::Time;
 use crate::tls::{TlsConfig, TlsListener};
 
 /// Default of `lanes`.
@@ -362,14 +361,7 @@ impl Check {
     }
 
     fn part<T>(&mut self, pointer: &str, part: Option<Result<T, Vec<ConfigError>>>) -> Option<T> {
-        match part? {
-            Ok(part) => Some(part),
-            Err(found) => {
-                let below = |e: ConfigError| ConfigError { pointer: format!("{pointer}{}", e.pointer), ..e };
-                self.errors.extend(found.into_iter().map(below));
-                None
-            }
-        }
+        config::keep(part?, pointer, &mut self.errors)
     }
 
     fn headers(&mut self, names: &HeadersConfig) -> Vec<(HeaderName, String)> {

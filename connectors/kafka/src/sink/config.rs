@@ -20,13 +20,12 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config::{self, Size};
+use tidegate_connector::config::{self, Size, Time};
 use tidegate_connector::{ConfigError, Headers, HeadersConfig, Place};
 
 use crate::binding::{self, Mode};
 use crate::client::{self, Connection, RawSasl, RawTls};
 use crate::topics;
-use crate::units::{Time, within};
 
 /// Kafka's brokers take a little more by default.
 const MESSAGE_BYTES_DEFAULT: Size = Size(1_000_000);
@@ -91,13 +90,12 @@ impl SinkConfig {
         if raw.key.as_ref().is_some_and(|name| name.is_empty() || !attribute(name)) {
             errors.push(ConfigError::new("/key", "is no name of an attribute: lower-case letters and digits only"));
         }
-        let pass = raw.pass_headers.check("/passHeaders", binding::is_own).unwrap_or_else(|wrong| {
-            errors.extend(wrong);
-            Headers::default()
-        });
+        let pass = raw.pass_headers.check("/passHeaders", binding::is_own);
+        let pass = config::keep(pass, "", &mut errors).unwrap_or_default();
         let ms = Duration::from_millis;
-        let linger = within(raw.linger, ms(1), (ms(0), ms(1_000), "0ms and 1s"), "/linger", &mut errors);
-        let timeout = within(raw.timeout, ms(30_000), (ms(1_000), ms(600_000), "1s and 10m"), "/timeout", &mut errors);
+        let linger = Time::within(raw.linger, ms(1), (ms(0), ms(1_000), "0ms and 1s"), "/linger", &mut errors);
+        let timeout =
+            Time::within(raw.timeout, ms(30_000), (ms(1_000), ms(600_000), "1s and 10m"), "/timeout", &mut errors);
         let max_message_bytes = raw.max_message_bytes.unwrap_or(MESSAGE_BYTES_DEFAULT);
         if !(MESSAGE_BYTES.0..=MESSAGE_BYTES.1).contains(&max_message_bytes) {
             errors.push(ConfigError::new("/maxMessageBytes", "must be between 1Ki and 256Mi"));

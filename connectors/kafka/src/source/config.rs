@@ -22,15 +22,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_connector::config::{self, Size};
+use tidegate_connector::config::{self, Size, Time, ValidateConfig};
 use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
 use tidegate_connector::{ConfigError, HeadersConfig, Place};
-use tidegate_event::json::Validate;
 
 use crate::binding::{self, Reader};
 use crate::client::{self, Connection, RawSasl, RawTls};
 use crate::topics;
-use crate::units::{Time, within};
 
 const TOPICS_MAX: usize = 64;
 const GROUP_BYTES_MAX: usize = 249;
@@ -67,7 +65,7 @@ struct Raw {
     #[serde(default)]
     isolation: Isolation,
     #[serde(default)]
-    validate: RawValidate,
+    validate: ValidateConfig,
     envelope: Option<EnvelopeConfig>,
     #[serde(default)]
     accept_headers: HeadersConfig,
@@ -95,14 +93,6 @@ enum Isolation {
     #[default]
     Committed,
     Uncommitted,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawValidate {
-    #[default]
-    Envelope,
-    Full,
 }
 
 /// A Kafka source, checked.
@@ -138,30 +128,21 @@ impl SourceConfig {
         let session = (ms(100), ms(1_800_000), "100ms and 30m");
         let drain = (ms(100), ms(600_000), "100ms and 10m");
         let commit = (ms(10), ms(60_000), "10ms and 1m");
-        let session_timeout = within(raw.session_timeout, ms(45_000), session, "/sessionTimeout", &mut errors);
-        let drain_timeout = within(raw.drain_timeout, ms(30_000), drain, "/drainTimeout", &mut errors);
-        let commit_interval = within(raw.commit_interval, ms(1_000), commit, "/commitInterval", &mut errors);
+        let session_timeout = Time::within(raw.session_timeout, ms(45_000), session, "/sessionTimeout", &mut errors);
+        let drain_timeout = Time::within(raw.drain_timeout, ms(30_000), drain, "/drainTimeout", &mut errors);
+        let commit_interval = Time::within(raw.commit_interval, ms(1_000), commit, "/commitInterval", &mut errors);
         let prefetch = raw.prefetch.unwrap_or(Size(4 << 20));
         if !(PREFETCH.0..=PREFETCH.1).contains(&prefetch) {
             errors.push(ConfigError::new("/prefetch", "must be between 64Ki and 256Mi"));
         }
-        let envelope = raw.envelope.map(|envelope| Envelope::compile(&envelope, TRANSPORT)).transpose();
-        let envelope = envelope.unwrap_or_else(|wrong| {
-            let below = |error: ConfigError| ConfigError { pointer: format!("/envelope{}", error.pointer), ..error };
-            errors.extend(wrong.into_iter().map(below));
-            None
-        });
-        let accept = raw.accept_headers.check("/acceptHeaders", binding::is_own).unwrap_or_else(|wrong| {
-            errors.extend(wrong);
-            tidegate_connector::Headers::default()
-        });
+        let envelope = raw.envelope.map(|envelope| Envelope::compile(&envelope, TRANSPORT));
+        let envelope = envelope.and_then(|rule| config::keep(rule, "/envelope", &mut errors));
+        let accept = raw.accept_headers.check("/acceptHeaders", binding::is_own);
+        let accept = config::keep(accept, "", &mut errors).unwrap_or_default();
         if !errors.is_empty() {
             return Err(errors);
         }
-        let validate = match raw.validate {
-            RawValidate::Envelope => Validate::Envelope,
-            RawValidate::Full => Validate::Full,
-        };
+        let validate = raw.validate.into();
         Ok(SourceConfig {
             connection,
             subscription,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tidegate_connector::{ConfigError, Place, Secret, SecretConfig};
+use tidegate_connector::config;
+use tidegate_connector::{ConfigError, Place, Secret, SecretConfig, SecretRef};
 
 /// Servers at most: more than a cluster has.
 const SERVERS_MAX: usize = 32;
@@ -23,12 +24,6 @@ pub(crate) enum RawAuth {
 pub(crate) struct RawUser {
     name: String,
     password: SecretRef,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SecretRef {
-    secret: SecretConfig,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,9 +116,7 @@ impl Connection {
                 AuthConfig::Nkey(seed) => ("/auth/nkey/secret", seed),
                 AuthConfig::Credentials(file) => ("/auth/credentials/secret", file),
             };
-            if let Err(found) = Secret::compile(secret, std::path::Path::new("")) {
-                errors.extend(found.into_iter().map(|e| below(pointer, e)));
-            }
+            config::keep(Secret::compile(secret, std::path::Path::new("")), pointer, errors);
         }
         let tls = raw.tls.map(|tls| TlsFiles {
             ca: tls.ca,
@@ -174,9 +167,4 @@ fn check_servers(servers: &[String], errors: &mut Vec<ConfigError>) {
             }
         }
     }
-}
-
-/// An error of a part, where the part stands.
-pub(crate) fn below(pointer: &str, error: ConfigError) -> ConfigError {
-    ConfigError { pointer: format!("{pointer}{}", error.pointer), ..error }
 }
