@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use tidegate::build::{BuildOptions, build};
+use tidegate_build::{BuildOptions, build};
 
 /// The repository.
 pub fn root() -> PathBuf {

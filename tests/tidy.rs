@@ -48,6 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tidegate-connector-kafka", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-connector-nats", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-brokers", &[]),
+    ("tidegate-build", &[]),
     ("tidegate-pipeline", &["tidegate-event", "tidegate-engine", "tidegate-matching", "tidegate-connector"]),
     (
         "tidegate-control",
@@ -68,6 +69,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tidegate-matching",
             "tidegate-engine",
             "tidegate-pipeline",
+            "tidegate-build",
             "tidegate-control",
             "tidegate-connector",
             "tidegate-connector-memory",

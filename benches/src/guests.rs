@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use tidegate::build::{self, BuildOptions};
+use tidegate_build::{self as build, BuildOptions};
 use tidegate_engine::{Engine, Guest, GuestSpec, Isolation, Limits};
 use tidegate_event::flat::Rights;
 

@@ -5,7 +5,6 @@
 //! command.
 
 mod admin;
-pub mod build;
 pub mod cli;
 pub mod commands;
 mod connectors;

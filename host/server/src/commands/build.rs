@@ -1,16 +1,13 @@
-//! `tidegate build`: a Rust filter folder to a component. See [`crate::build`] for how.
+//! `tidegate build`: a Rust filter folder to a component. See [`tidegate_build`] for how.
 
 use std::{
     io::Write,
     path::{Path, PathBuf},
 };
 
-use crate::{
-    build::{self, BuildOptions, Built},
-    cli::Ending,
-    human,
-    problem::because,
-};
+use tidegate_build::{BuildOptions, Built};
+
+use crate::{cli::Ending, human, problem::because};
 
 /// Options of `build`.
 #[derive(Debug, clap::Args)]
@@ -36,9 +33,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// [`build::build`], its errors with hints.
+/// [`tidegate_build::build`], its errors with hints.
 pub(crate) fn build(folder: &Path, options: &BuildOptions) -> anyhow::Result<Built> {
-    build::build(folder, options).map_err(|error| {
+    tidegate_build::build(folder, options).map_err(|error| {
         let hint = error.hint().unwrap_or_default();
         because(error, format!("{} was not built", folder.display()), hint)
     })

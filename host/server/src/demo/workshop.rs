@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    build::{BuildOptions, Built},
-    commands::build::build,
-    demo::folder::Folder,
-    problem::problem,
-};
+use tidegate_build::{BuildOptions, Built};
+
+use crate::{commands::build::build, demo::folder::Folder, problem::problem};
 
 /// The folder of examples beside the sources that this program was compiled from.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters-examples");

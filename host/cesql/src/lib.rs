@@ -1,0 +1,1 @@
+//! CloudEvents SQL 1.0: parser, checks, evaluator.
