@@ -5,7 +5,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use crate::limits::LimitExceeded;
 
 /// Bytes of a message that comes from a guest, at most.
-const MESSAGE_MAX: usize = 512;
+pub(crate) const MESSAGE_MAX: usize = 512;
 
 /// The guest failed. Policies say per cause what then happens to the event.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -57,6 +57,9 @@ impl Fault {
         if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
             return Fault::new(FaultCause::Trap, format!("the guest exited with code {}", exit.0));
         }
+        if let Some(last) = error.downcast_ref::<LastWords>() {
+            return Fault::new(FaultCause::Trap, &last.0);
+        }
         if let Some(refused) = error.downcast_ref::<Refused>() {
             return Fault::new(FaultCause::Error, refused.0);
         }
@@ -73,6 +76,11 @@ impl Fault {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) &'static str);
+
+/// The guest cannot go on, and said why. Ends the call.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LastWords(pub(crate) String);
 
 /// ` in my_filter::check`: the innermost function that has a name.
 fn place(error: &wasmtime::Error) -> String {

@@ -3,6 +3,7 @@
 //! Everything is always linked; whether a module may have it was decided before, by comparing its imports with what
 //! the policy grants.
 
+mod failure;
 mod log;
 mod metrics;
 mod state;
@@ -38,6 +39,7 @@ impl Shared {
 /// A linker with all of ours and, if wanted, all of WASI 0.2.
 pub(crate) fn linker(engine: &wasmtime::Engine, wasi: bool) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
+    failure::link(&mut linker)?;
     log::link(&mut linker)?;
     metrics::link(&mut linker)?;
     state::link(&mut linker)?;

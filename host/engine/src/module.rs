@@ -188,6 +188,10 @@ fn imports(engine: &Engine, ty: &types::Component) -> Result<(BTreeSet<Capabilit
         if !acts(engine, &item.ty) {
             continue;
         }
+        if is_failure(name) {
+            names.push(name.to_owned());
+            continue;
+        }
         capabilities.insert(capability(name)?);
         names.push(name.to_owned());
     }
@@ -207,6 +211,11 @@ fn acts(engine: &Engine, item: &ComponentItem) -> bool {
         | ComponentItem::Module(_)
         | ComponentItem::Component(_) => true,
     }
+}
+
+/// Ending its own call needs no grant.
+fn is_failure(import: &str) -> bool {
+    InterfaceName::parse(import).is_some_and(|name| name.is_ours() && name.is_served() && name.interface == "failure")
 }
 
 fn capability(import: &str) -> Result<Capability, LoadError> {
