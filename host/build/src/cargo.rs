@@ -7,19 +7,22 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{BuildError, BuildOptions};
+use super::{Artifact, BuildError, BuildOptions};
 
 /// What modules are compiled for: Wasm with nothing around it, no WASI.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What cargo made.
-pub(super) struct Artifact {
-    pub(super) package: String,
-    pub(super) module: PathBuf,
+/// What to do where cargo is not there.
+const INSTALL: &str = "Rust, from https://rustup.rs";
+
+/// What cargo says it made.
+struct Made {
+    package: String,
+    module: PathBuf,
 }
 
 /// Compiles the library of the package in `folder`.
-pub(super) fn compile(folder: &Path, options: &BuildOptions) -> Result<Artifact, BuildError> {
+pub(crate) fn compile(folder: &Path, options: &BuildOptions) -> Result<Artifact, BuildError> {
     check_target(folder)?;
     let paths = PathsToHide::of(folder)?;
     let mut cargo = cargo(folder);
@@ -35,13 +38,16 @@ pub(super) fn compile(folder: &Path, options: &BuildOptions) -> Result<Artifact,
     cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", paths.rustflags());
     let output = output(cargo.stderr(Stdio::inherit()))?;
     if !output.status.success() {
-        return Err(BuildError::Cargo { folder: folder.to_owned() });
+        return Err(BuildError::Failed { tool: "cargo", folder: folder.to_owned() });
     }
-    artifact(folder, &output.stdout).ok_or_else(|| BuildError::NoCdylib { folder: folder.to_owned() })
+    let Made { package, module } =
+        made(folder, &output.stdout).ok_or_else(|| BuildError::NoCdylib { folder: folder.to_owned() })?;
+    let bytes = std::fs::read(&module).map_err(|source| BuildError::File { path: module, source })?;
+    Ok(Artifact { package, module: bytes, adapter: None, label: None })
 }
 
 /// The module among the messages of `cargo build --message-format=json`, one JSON object a line.
-fn artifact(folder: &Path, messages: &[u8]) -> Option<Artifact> {
+fn made(folder: &Path, messages: &[u8]) -> Option<Made> {
     let manifest = folder.join("Cargo.toml");
     messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok()).find_map(
         |message| {
@@ -50,7 +56,7 @@ fn artifact(folder: &Path, messages: &[u8]) -> Option<Artifact> {
                 && message["target"]["crate_types"].as_array().is_some_and(|types| types.iter().any(|t| t == "cdylib"));
             let files = message["filenames"].as_array().filter(|_| is_ours)?;
             let module = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?;
-            Some(Artifact { package: package(message["package_id"].as_str()?, folder), module: module.into() })
+            Some(Made { package: package(message["package_id"].as_str()?, folder), module: module.into() })
         },
     )
 }
@@ -98,7 +104,7 @@ impl PathsToHide {
         cargo.args(["metadata", "--format-version=1", "--filter-platform", TARGET]).stderr(Stdio::inherit());
         let output = output(&mut cargo)?;
         let metadata = output.status.success().then(|| serde_json::from_slice::<Value>(&output.stdout).ok()).flatten();
-        let metadata = metadata.ok_or_else(|| BuildError::Cargo { folder: folder.to_owned() })?;
+        let metadata = metadata.ok_or_else(|| BuildError::Failed { tool: "cargo", folder: folder.to_owned() })?;
         let mut folders: Vec<(PathBuf, String)> = metadata["packages"]
             .as_array()
             .into_iter()
@@ -157,7 +163,7 @@ fn output(command: &mut Command) -> Result<std::process::Output, BuildError> {
         .stdout(Stdio::piped())
         .spawn()
         .and_then(std::process::Child::wait_with_output)
-        .map_err(|source| BuildError::NoTool { tool, source })
+        .map_err(|source| BuildError::NoTool { tool, install: INSTALL, source })
 }
 
 #[cfg(test)]
@@ -180,14 +186,14 @@ mod tests {
             message("/f/dep/Cargo.toml", "path+file:///f/dep#0.1.0", "cdylib"),
             message("/f/guard/Cargo.toml", "path+file:///f/guard#order-guard@0.1.0", "cdylib"),
         ];
-        let found = artifact(Path::new("/f/guard"), messages.join("\n").as_bytes()).expect("it is among them");
+        let found = made(Path::new("/f/guard"), messages.join("\n").as_bytes()).expect("it is among them");
         assert_eq!((found.package.as_str(), found.module.as_path()), ("order-guard", Path::new("/t/cdylib.wasm")));
     }
 
     #[test]
     fn a_library_that_is_no_cdylib_is_no_module() {
         let messages = message("/f/guard/Cargo.toml", "path+file:///f/guard#0.1.0", "lib");
-        assert!(artifact(Path::new("/f/guard"), messages.as_bytes()).is_none());
+        assert!(made(Path::new("/f/guard"), messages.as_bytes()).is_none());
     }
 
     #[test]

@@ -1,29 +1,37 @@
-//! `tidegate build`: a Rust filter's folder in, a component out.
+//! `tidegate build`: a filter's folder in, a component out.
 //!
-//! Runs the user's own cargo for `wasm32-unknown-unknown` and wraps what it makes with `wit-component`. It never loads or runs
-//! the result: that is the engine's part. The same source gives the same bytes, so that a digest names a version, and no path of
-//! the machine gets into them. (A dependency by `path` outside the folder's workspace does tell one place from another: cargo
-//! names its symbols after it.)
+//! The folder tells its language: `Cargo.toml` is Rust, `go.mod` Go, a `package.json` with `assemblyscript` AssemblyScript. The
+//! language's own toolchain, which the user has, makes a core module; here it is wrapped with `wit-component` and gets its
+//! label (`label.rs`). Nothing here loads or runs the result: that is the engine's part. The same source gives the same bytes, so
+//! that a digest names a version, and no path of the machine gets into them. (Rust: a dependency by `path` outside the folder's
+//! workspace does tell one place from another: cargo names its symbols after it.)
+//!
+//! A language is one file with a function `compile(folder, options) -> Result<Artifact, BuildError>`.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use wit_component::ComponentEncoder;
 
+mod assemblyscript;
 mod cargo;
+mod component;
+mod error;
+mod go;
+mod label;
+mod source;
 
 pub use cargo::TARGET;
+pub use error::BuildError;
+use label::Label;
 
 /// How to build.
 #[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
     /// The component's file; without it `target/tidegate/PACKAGE.wasm` in the folder.
     pub out: Option<PathBuf>,
-    /// Cargo features of the package, beside its default ones.
+    /// Rust: cargo features of the package, beside its default ones. Go: build tags.
     pub features: Vec<String>,
-    /// Where cargo puts its own output; without it where cargo always does.
+    /// Rust: where cargo puts its own output; without it where cargo always does.
     pub target_dir: Option<PathBuf>,
 }
 
@@ -38,126 +46,74 @@ pub struct Built {
     pub size: u64,
 }
 
-/// Why a folder did not become a component.
-#[derive(Debug)]
-pub enum BuildError {
-    /// There is no `Cargo.toml`.
-    NoPackage {
-        /// The folder asked for.
-        folder: PathBuf,
-    },
-    /// A tool is not installed, or cannot be started.
-    NoTool {
-        /// What was to be started.
-        tool: PathBuf,
-        /// Why it was not.
-        source: io::Error,
-    },
-    /// The Rust toolchain of the folder cannot compile to Wasm.
-    NoTarget,
-    /// Cargo failed; it has said why on stderr.
-    Cargo {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The package builds, but to nothing that can become a component.
-    NoCdylib {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// What was compiled is not a module of the contract.
-    NotAModule {
-        /// What cargo made.
-        module: PathBuf,
-        /// What `wit-component` says about it, from the outside in.
-        cause: String,
-    },
-    /// A file could not be read or written.
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+/// What the toolchain of a language made.
+pub(crate) struct Artifact {
+    /// The package's name, which the component's file gets where `--out` says nothing else.
+    package: String,
+    /// A core module that carries its component type and exports under the contract's names.
+    module: Vec<u8>,
+    /// A core module to link as `wasi_snapshot_preview1`.
+    adapter: Option<&'static [u8]>,
+    /// What `describe` will answer, known without asking it. `None`: not made with one of our SDKs.
+    label: Option<Label>,
 }
 
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BuildError::NoPackage { folder } => write!(f, "no Cargo.toml in {}", folder.display()),
-            BuildError::NoTool { tool, .. } => write!(f, "cannot start `{}`", tool.display()),
-            BuildError::NoTarget => write!(f, "this Rust toolchain has no `{TARGET}`"),
-            BuildError::Cargo { folder } => write!(f, "cargo could not build {}", folder.display()),
-            BuildError::NoCdylib { folder } => write!(f, "{} builds no cdylib", folder.display()),
-            BuildError::NotAModule { module, cause } => write!(f, "{} is no module: {cause}", module.display()),
-            BuildError::File { path, .. } => write!(f, "{}", path.display()),
+/// The languages there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Language {
+    Rust,
+    Go,
+    AssemblyScript,
+}
+
+impl Language {
+    /// What the files of the folder say.
+    fn of(folder: &Path) -> Result<Language, BuildError> {
+        let mut found = Vec::new();
+        let has = |file: &str| folder.join(file).is_file();
+        if has("Cargo.toml") {
+            found.push((Language::Rust, "Cargo.toml"));
+        }
+        if has("go.mod") {
+            found.push((Language::Go, "go.mod"));
+        }
+        // Other things than AssemblyScript have a package.json, and may stand beside: a tool for the documents, a formatter.
+        let package = std::fs::read_to_string(folder.join("package.json")).unwrap_or_default();
+        if package.contains("\"assemblyscript\"") || has("asconfig.json") {
+            found.push((Language::AssemblyScript, "package.json with assemblyscript"));
+        }
+        match *found {
+            [] => Err(BuildError::NoPackage { folder: folder.to_owned() }),
+            [(language, _)] => Ok(language),
+            _ => {
+                let found = found.into_iter().map(|(_, file)| file).collect();
+                Err(BuildError::Ambiguous { folder: folder.to_owned(), found })
+            }
         }
     }
 }
 
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            BuildError::NoTool { source, .. } | BuildError::File { source, .. } => Some(source),
-            BuildError::NoPackage { .. }
-            | BuildError::NoTarget
-            | BuildError::Cargo { .. }
-            | BuildError::NoCdylib { .. }
-            | BuildError::NotAModule { .. } => None,
-        }
-    }
-}
-
-impl BuildError {
-    /// What to do about it, if there is something to say.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            BuildError::NoPackage { .. } => Some("name the folder of a filter: the one with its Cargo.toml"),
-            BuildError::NoTool { .. } => Some("install Rust from https://rustup.rs"),
-            BuildError::NoTarget => Some("run `rustup target add wasm32-unknown-unknown`"),
-            BuildError::NoCdylib { .. } => Some("add to Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
-            BuildError::NotAModule { .. } => Some(
-                "the crate needs exactly one function with #[filter], #[transform] or #[matcher] of tidegate-guest",
-            ),
-            BuildError::Cargo { .. } | BuildError::File { .. } => None,
-        }
-    }
-}
-
-/// Builds the package in `folder`. Cargo's progress and errors go to stderr as they come.
+/// Builds the package in `folder`. The toolchain's progress and errors go to stderr as they come.
 pub fn build(folder: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
     let folder = folder.canonicalize().map_err(|_| BuildError::NoPackage { folder: folder.to_owned() })?;
-    if !folder.join("Cargo.toml").is_file() {
-        return Err(BuildError::NoPackage { folder });
+    let artifact = match Language::of(&folder)? {
+        Language::Rust => cargo::compile(&folder, options),
+        Language::Go => go::compile(&folder, options),
+        Language::AssemblyScript => assemblyscript::compile(&folder, options),
+    }?;
+    let component = component::componentize(&artifact);
+    let component = component.map_err(|cause| BuildError::NotAModule { folder: folder.clone(), cause })?;
+    let mut bytes = component.bytes;
+    if let Some(label) = &artifact.label {
+        label.append(&mut bytes, &component.kinds, &source::digest(&folder)?);
     }
-    let artifact = cargo::compile(&folder, options)?;
-    let component = componentize(&artifact.module)?;
     let path = match &options.out {
         Some(out) => out.clone(),
         None => folder.join("target/tidegate").join(format!("{}.wasm", artifact.package)),
     };
-    write(&path, &component)?;
-    let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
-    Ok(Built { path, digest: digest(&component), size })
-}
-
-/// Wraps a core module that carries its component type, as `wit-bindgen` makes it.
-fn componentize(module: &Path) -> Result<Vec<u8>, BuildError> {
-    let bytes = std::fs::read(module).map_err(|source| BuildError::File { path: module.to_owned(), source })?;
-    let encoded = ComponentEncoder::default().validate(true).module(&bytes).and_then(|mut encoder| encoder.encode());
-    let component =
-        encoded.map_err(|error| BuildError::NotAModule { module: module.to_owned(), cause: format!("{error:#}") })?;
-    if component_exports_nothing(&bytes) {
-        let cause = "it exports nothing of the contract".to_owned();
-        return Err(BuildError::NotAModule { module: module.to_owned(), cause });
-    }
-    Ok(component)
-}
-
-/// Whether no export of the contract is among a core module's: it then becomes an empty component, without an error.
-fn component_exports_nothing(module: &[u8]) -> bool {
-    const EXPORT: &[u8] = b"tidegate:guest/lifecycle@";
-    !module.windows(EXPORT.len()).any(|window| window == EXPORT)
+    write(&path, &bytes)?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Ok(Built { path, digest: digest(&bytes), size })
 }
 
 /// Writes all of it or nothing: a host may be watching.
@@ -172,8 +128,11 @@ fn write(path: &Path, component: &[u8]) -> Result<(), BuildError> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -187,8 +146,31 @@ mod tests {
         let missing = Path::new("no/such/folder");
         let refused = build(missing, &BuildOptions::default()).expect_err("there is nothing to build");
         assert!(matches!(&refused, BuildError::NoPackage { folder } if folder == missing), "{refused:?}");
-        assert_eq!(refused.to_string(), "no Cargo.toml in no/such/folder");
+        assert_eq!(refused.to_string(), "no Cargo.toml, go.mod or package.json in no/such/folder");
         assert!(refused.hint().is_some_and(|hint| hint.contains("folder of a filter")));
+    }
+
+    #[test]
+    fn the_folder_tells_its_language() {
+        let of = |files: &[(&str, &str)]| {
+            let dir = tempfile::tempdir().expect("a folder");
+            for (name, text) in files {
+                std::fs::write(dir.path().join(name), text).expect("a file");
+            }
+            Language::of(dir.path())
+                .map_err(|refused| refused.to_string().replace(dir.path().to_str().unwrap_or(""), "F"))
+        };
+        assert_eq!(of(&[("Cargo.toml", "")]), Ok(Language::Rust));
+        assert_eq!(of(&[("go.mod", "")]), Ok(Language::Go));
+        let with = r#"{"devDependencies": {"assemblyscript": "0.28.20"}}"#;
+        assert_eq!(of(&[("package.json", with)]), Ok(Language::AssemblyScript));
+        assert_eq!(
+            of(&[("go.mod", ""), ("package.json", r#"{"devDependencies": {"prettier": "3"}}"#)]),
+            Ok(Language::Go)
+        );
+        assert_eq!(of(&[("package.json", "{}")]), Err("no Cargo.toml, go.mod or package.json in F".to_owned()));
+        let both = of(&[("go.mod", ""), ("Cargo.toml", "")]);
+        assert_eq!(both, Err("F has Cargo.toml and go.mod: which language is it?".to_owned()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `tidegate build`: a Rust filter folder to a component. See [`tidegate_build`] for how.
+//! `tidegate build`: a filter folder to a component. See [`tidegate_build`] for how.
 
 use std::{
     io::Write,
@@ -12,13 +12,13 @@ use crate::{cli::Ending, human, problem::because};
 /// Options of `build`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder with the filter's Cargo.toml
+    /// The folder with the filter's Cargo.toml, go.mod or package.json
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
     /// Where the component goes [default: FOLDER/target/tidegate/PACKAGE.wasm]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Cargo features to build with
+    /// Cargo features or Go build tags to build with
     #[arg(short = 'F', long, value_name = "FEATURES", value_delimiter = ',')]
     features: Vec<String>,
 }

@@ -1,0 +1,47 @@
+//! Wraps a core module, that carries its component type, into a component.
+
+use wasmparser::{Parser, Payload};
+use wit_component::ComponentEncoder;
+
+use crate::Artifact;
+
+/// The deciding interfaces a module may export, as the contract calls them.
+const KINDS: [&str; 3] = ["filter", "transform", "matcher"];
+
+/// A component, and what it decides.
+pub(crate) struct Component {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) kinds: Vec<&'static str>,
+}
+
+/// The error is for people: what is wrong with what was compiled.
+pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
+    let exports = exports(&artifact.module).map_err(|error| error.to_string())?;
+    let has = |interface: &str| exports.iter().any(|name| name.starts_with(&format!("tidegate:guest/{interface}@")));
+    let kinds: Vec<_> = KINDS.into_iter().filter(|kind| has(kind)).collect();
+    let encoder = ComponentEncoder::default().validate(true).module(&artifact.module);
+    let encoder = encoder.and_then(|encoder| match artifact.adapter {
+        // The adapter's memory does not come from the guest's allocator: a garbage collector asks the adapter for the time
+        // while it allocates, and the component model does not let it out just then.
+        Some(adapter) => encoder.realloc_via_memory_grow(true).adapter("wasi_snapshot_preview1", adapter),
+        None => Ok(encoder),
+    });
+    let bytes = encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))?;
+    // A module that exports nothing of the contract becomes an empty component, without an error.
+    if kinds.is_empty() || !has("lifecycle") {
+        return Err("it exports nothing of the contract".to_owned());
+    }
+    Ok(Component { bytes, kinds })
+}
+
+fn exports(module: &[u8]) -> wasmparser::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::ExportSection(section) = payload? {
+            for export in section {
+                names.push(export?.name.to_owned());
+            }
+        }
+    }
+    Ok(names)
+}
