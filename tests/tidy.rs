@@ -49,13 +49,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tidegate-connector-nats", &["tidegate-event", "tidegate-connector"]),
     ("tidegate-brokers", &[]),
     ("tidegate-build", &[]),
-    ("tidegate-pipeline", &["tidegate-event", "tidegate-engine", "tidegate-matching", "tidegate-connector"]),
+    ("tidegate-state", &[]),
+    (
+        "tidegate-pipeline",
+        &["tidegate-event", "tidegate-engine", "tidegate-matching", "tidegate-state", "tidegate-connector"],
+    ),
     (
         "tidegate-control",
         &[
             "tidegate-event",
             "tidegate-policy",
             "tidegate-matching",
+            "tidegate-state",
             "tidegate-engine",
             "tidegate-pipeline",
             "tidegate-connector",
@@ -67,6 +72,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tidegate-event",
             "tidegate-policy",
             "tidegate-matching",
+            "tidegate-state",
             "tidegate-engine",
             "tidegate-pipeline",
             "tidegate-build",
