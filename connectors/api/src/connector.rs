@@ -24,6 +24,18 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     fn has_topics(&self) -> bool {
         false
     }
+    /// Whether a source of this configuration delivers exactly once: what comes of its events, dead letters too, and how far it has read
+    /// are written in one transaction. The configuration has been checked.
+    fn is_transactional(&self, source: &Value) -> bool {
+        let _ = source;
+        false
+    }
+    /// Why the transactions of such a source could not write for a sink of this connector; places are in the sink's configuration. Both have
+    /// been checked.
+    fn check_transaction(&self, source: &Value, sink: &Value) -> Vec<ConfigError> {
+        let _ = (source, sink);
+        vec![ConfigError::new("", format!("`{}` has no transactions", self.name()))]
+    }
     /// Opens a source; called once per host and document. `id` is `namespace/name` and stays the same over restarts:
     /// positions are kept under it. Called inside a tokio runtime. What is outside and missing (a file, a broker) is no error
     /// here: the source reports it as transient.

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod secret;
 pub mod sink;
 pub mod source;
+pub mod transaction;
 
 pub use backoff::Backoff;
 pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry};
@@ -41,3 +42,4 @@ pub use source::{
     Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Settled, Settlement, Source,
     SourceError,
 };
+pub use transaction::{Commit, Committed, Part, Participant, Refusal};

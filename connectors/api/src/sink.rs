@@ -29,7 +29,7 @@ pub use self::rate::{RateKey, RateLimit};
 pub use self::receipt::{Receipt, Sent};
 use self::shard::Shard;
 use self::streams::{Streams, UnderWay};
-use crate::Backoff;
+use crate::{Backoff, Participant};
 
 /// Events in one call of [`Writer::write`] at most, unless a single batch is larger.
 pub const GROUP_EVENTS: usize = 8192;
@@ -53,6 +53,12 @@ pub trait Writer: Send {
     /// [asks](Breaker::ask) before each and tells what became of it. Others give it back, and the framework does so call by call.
     fn breaker(&mut self, breaker: Breaker) -> Option<Breaker> {
         Some(breaker)
+    }
+
+    /// What the transactions of a source of the same connector need to know to write for this sink. Asked for once, before the first
+    /// write. `None`: it cannot take part in any.
+    fn participant(&self) -> Option<Participant> {
+        None
     }
 }
 
@@ -151,6 +157,7 @@ pub struct Sink {
     /// One a writer.
     shards: Arc<[Shard]>,
     streams: Arc<Streams>,
+    participant: Option<Participant>,
 }
 
 impl Sink {
@@ -170,17 +177,23 @@ impl Sink {
             queue_bytes: options.queue_bytes.div_ceil(parts),
             ..options
         };
+        let participant = writers.first().and_then(|writer| writer.participant());
         let breaker = Breaker::new(options.breaker);
         let limiter = options.rate.map(|limit| Arc::new(Limiter::new(limit)));
         let gates = (0..writers.len()).map(|writer| Gate::new(breaker.of(writer), limiter.clone()));
         let shards = writers.into_iter().zip(gates).map(|(writer, gate)| Shard::start(name, writer, gate, &options));
         let shards = shards.collect();
-        Sink { name: name.into(), shards, streams: Streams::new(parts) }
+        Sink { name: name.into(), shards, streams: Streams::new(parts), participant }
     }
 
     /// What it is called in documents, logs and metrics.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a transaction needs to know to write for it, past its queue; `None`: it cannot take part in any.
+    pub fn participant(&self) -> Option<&Participant> {
+        self.participant.as_ref()
     }
 
     /// Accepted in order; pending while the queue is full. An empty batch is durable at once.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tidegate_event::Event;
 
-use crate::LagGauge;
+use crate::{Commit, Committed, LagGauge, Part};
 
 /// A place events come from; opened once per host, whatever the number of routes that name it.
 #[async_trait]
@@ -177,6 +177,20 @@ pub trait Settlement: Send {
     /// simply delivered, by position, ascending, each once. What is not among them and is settled was delivered.
     fn report(&mut self, fates: Vec<(usize, Fate)>) {
         drop(fates);
+    }
+
+    /// Whether what comes of the events is to be [committed](Settlement::commit) together with their position, instead of being sent
+    /// to its sinks: exactly once. The same for all deliveries of a lane.
+    fn is_transactional(&self) -> bool {
+        false
+    }
+
+    /// Writes `parts`, and the position that `outcome` leads to, as one: all of it or nothing. Called where
+    /// [`is_transactional`](Settlement::is_transactional) says so, when the delivery is the oldest of its lane that is not settled, and again after a
+    /// refusal. After [`Committed::Done`] it is settled with the same outcome; after [`Committed::Aborted`] it is nacked.
+    fn commit(&mut self, parts: Vec<Part>, outcome: Settled) -> Commit {
+        drop((parts, outcome));
+        Box::pin(std::future::ready(Committed::Aborted { cause: "the source has no transactions".to_owned() }))
     }
 
     /// Records the outcome. What is acked survives a crash once the lane's position is durable, which may be a little later

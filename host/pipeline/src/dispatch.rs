@@ -18,10 +18,27 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Sending {
     pub(crate) receipt: Receipt,
+    pub(crate) lot: Lot,
+}
+
+/// What part of a batch is: where it goes, and what it stems from.
+#[derive(Debug)]
+pub(crate) struct Lot {
     pub(crate) route: Arc<RoutePlan>,
     pub(crate) to: Destination,
-    /// By position in what was sent: the original row it stems from.
+    /// By position in what is sent: the original row it stems from. Ascending.
     pub(crate) origins: Vec<u32>,
+}
+
+impl Lot {
+    /// The sink, for operators.
+    pub(crate) fn destination(&self) -> Arc<str> {
+        match (&self.to, &self.route.dead_letter) {
+            (Destination::Target(sink), _) => sink.clone(),
+            (Destination::DeadLetter(_), Some(sink)) => sink.name().into(),
+            (Destination::DeadLetter(_), None) => "dead letter".into(),
+        }
+    }
 }
 
 /// Where a part of a batch goes.
@@ -36,19 +53,35 @@ pub(crate) enum Destination {
 /// Events for one sink that are not sent yet.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    sink: Sink,
-    route: Arc<RoutePlan>,
-    to: Destination,
-    events: Vec<Event>,
-    origins: Vec<u32>,
+    pub(crate) sink: Sink,
+    pub(crate) lot: Lot,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Parcel {
     /// Waits until the sink has room: this is how a full sink slows its source down.
     pub(crate) async fn send(self) -> Sending {
         let receipt = self.sink.send(self.events).await;
-        Sending { receipt, route: self.route, to: self.to, origins: self.origins }
+        Sending { receipt, lot: self.lot }
     }
+
+    /// Without the events at these positions, ascending.
+    pub(crate) fn without(&mut self, positions: &[usize]) {
+        remove(&mut self.events, positions);
+        remove(&mut self.lot.origins, positions);
+        match &mut self.lot.to {
+            Destination::Target(_) => {}
+            Destination::DeadLetter(causes) => remove(causes, positions),
+        }
+    }
+}
+
+fn remove<T>(list: &mut Vec<T>, positions: &[usize]) {
+    let mut at = 0;
+    list.retain(|_| {
+        at += 1;
+        positions.binary_search(&(at - 1)).is_err()
+    });
 }
 
 /// What is to be dead-lettered on one route, as it is collected.
@@ -84,7 +117,8 @@ impl DeadLetters {
         let causes = order.iter().map(|&at| self.causes[at].clone()).collect();
         self.origins.sort_unstable();
         let (route, sink) = (route.clone(), sink.clone());
-        Some(Parcel { sink, route, to: Destination::DeadLetter(causes), events, origins: self.origins })
+        let lot = Lot { route, to: Destination::DeadLetter(causes), origins: self.origins };
+        Some(Parcel { sink, lot, events })
     }
 }
 
@@ -169,12 +203,9 @@ fn targets(
     }
     let parcels = route.targets.iter().zip(wanted).filter(|(_, (events, _))| !events.is_empty());
     parcels
-        .map(|(target, (events, origins))| Parcel {
-            sink: target.sink.clone(),
-            route: route.clone(),
-            to: Destination::Target(target.id.clone()),
-            events,
-            origins,
+        .map(|(target, (events, origins))| {
+            let lot = Lot { route: route.clone(), to: Destination::Target(target.id.clone()), origins };
+            Parcel { sink: target.sink.clone(), lot, events }
         })
         .collect()
 }

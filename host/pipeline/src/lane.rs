@@ -19,6 +19,7 @@ use crate::{
     lag::{Behind, Unsettled},
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
+    transaction::Together,
     window::{InFlight, Progress, Window, WindowOptions},
 };
 
@@ -256,8 +257,13 @@ impl Context {
             }
         }
         let mut sendings = std::collections::VecDeque::with_capacity(parcels.len());
-        for parcel in parcels {
-            sendings.push_back(parcel.send().await);
+        let mut together = None;
+        if settlement.is_transactional() {
+            together = Some(Together::new(parcels));
+        } else {
+            for parcel in parcels {
+                sendings.push_back(parcel.send().await);
+            }
         }
         *tries = match &hold {
             Some(hold) if hold.row == 0 => tries.saturating_add(1),
@@ -284,6 +290,7 @@ impl Context {
             settlement,
             outcome,
             sendings,
+            together,
             tallies,
             answers,
         });
@@ -320,6 +327,12 @@ impl Context {
                 let old = batch.plan.generation != self.live.load().generation;
                 let why = if old { HoldWhy::Retry } else { HoldWhy::Pause };
                 hold = Some(Hold { row, why, by, reason: reason.into() });
+            }
+            Progress::Aborted { reason } => {
+                batch.outcome = Settled::Nack { events: 0, delay: RETRY.delay(0) };
+                batch.tallies.clear();
+                let (by, reason) = (self.source.clone(), reason.into());
+                hold = Some(Hold { row: 0, why: HoldWhy::Retry, by, reason });
             }
         }
         match batch.settle().await {

@@ -20,6 +20,7 @@ mod live;
 mod pipeline;
 pub mod plan;
 mod tally;
+mod transaction;
 mod window;
 
 pub use lag::Behind;

@@ -16,9 +16,10 @@ use tidegate_event::Event;
 use crate::{
     Plan,
     answers::Answers,
-    dispatch::{DeadLetters, Destination, Parcel, Sending, cause},
+    dispatch::{DeadLetters, Destination, Lot, Parcel, Sending, cause},
     plan::RoutePlan,
     tally::{RouteTally, bump},
+    transaction::{self, Together},
 };
 
 /// How much a lane may have in flight. A batch is taken only if there is room for the largest one that a lane delivers; where
@@ -36,6 +37,9 @@ impl Default for WindowOptions {
         WindowOptions { events: 4096, bytes: 64 << 20 }
     }
 }
+
+/// Batches of a transactional lane at most: what comes meanwhile goes together.
+const TRANSACTIONS_MAX: usize = 2;
 
 /// Batches sent and not yet settled.
 #[derive(Debug, Default)]
@@ -145,6 +149,11 @@ impl Window {
 
     /// Whether another batch fits, whatever its size: the window is a promise (duplicates after a crash are no more).
     pub(crate) fn has_room(&self, options: WindowOptions) -> bool {
+        // One is committed, the next is decided meanwhile: more would only make transactions smaller.
+        let transactional = self.ordered.front().is_some_and(|batch| batch.together.is_some());
+        if transactional && self.ordered.len() >= TRANSACTIONS_MAX {
+            return false;
+        }
         let fits = self.events + LANE_BATCH_EVENTS <= options.events && self.bytes + LANE_BATCH_BYTES <= options.bytes;
         self.is_empty() || fits
     }
@@ -162,6 +171,8 @@ pub(crate) struct InFlight {
     pub(crate) settlement: Box<dyn Settlement>,
     pub(crate) outcome: Settled,
     pub(crate) sendings: VecDeque<Sending>,
+    /// Where its source is transactional: nothing is sent.
+    pub(crate) together: Option<Together>,
     pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
     pub(crate) answers: Answers,
 }
@@ -181,37 +192,43 @@ pub(crate) enum Progress {
     DeadLetter(Parcel),
     /// It can be settled only up to this row: a sink is gone, or refused an event that has nowhere else to rest.
     Stuck { row: u32, by: Arc<str>, reason: String },
+    /// Nothing of it was written: all of it comes again.
+    Aborted { reason: String },
 }
 
 impl InFlight {
     /// Waits for the receipts, oldest first. Cancel-safe.
     pub(crate) async fn progress(&mut self) -> Progress {
+        if self.together.is_some() {
+            return transaction::progress(self).await;
+        }
         while let Some(sending) = self.sendings.front_mut() {
             let sent = sending.receipt.wait().await;
             let Some(sending) = self.sendings.pop_front() else { break };
-            let first = sending.origins.first().copied().unwrap_or(0);
+            let lot = sending.lot;
+            let first = lot.origins.first().copied().unwrap_or(0);
             if let Some(reason) = sent.closed {
-                return Progress::Stuck { row: self.settled_before(first), by: destination(&sending), reason };
+                return Progress::Stuck { row: self.settled_before(first), by: lot.destination(), reason };
             }
-            self.count(&sending, &sent.refused);
+            self.count(&lot, sent.refused.len());
             if sent.refused.is_empty() {
                 continue;
             }
-            match self.refused(&sending, &sent.refused) {
+            match self.letters(&lot, &sent.refused) {
                 Some(parcel) => {
-                    let by = destination(&sending);
+                    let by = lot.destination();
                     for (at, reason) in &sent.refused {
-                        self.answers.dead_lettered(sending.origins[*at], &by, || reason.as_str().into());
+                        self.answers.dead_lettered(lot.origins[*at], &by, || reason.as_str().into());
                     }
                     return Progress::DeadLetter(parcel);
                 }
                 // The sender still has it, and is told: nothing is lost.
-                None if self.answers.wanted() => self.reject(&sending, &sent.refused),
+                None if self.answers.wanted() => self.reject(&lot, &sent.refused),
                 None => {
                     let (at, reason) = &sent.refused[0];
                     return Progress::Stuck {
-                        row: self.settled_before(sending.origins[*at]),
-                        by: destination(&sending),
+                        row: self.settled_before(lot.origins[*at]),
+                        by: lot.destination(),
                         reason: reason.clone(),
                     };
                 }
@@ -220,18 +237,18 @@ impl InFlight {
         Progress::Durable
     }
 
-    fn reject(&mut self, sending: &Sending, refused: &[(usize, String)]) {
-        let by = destination(sending);
-        let tally = tally_of(&mut self.tallies, &sending.route);
+    fn reject(&mut self, lot: &Lot, refused: &[(usize, String)]) {
+        let by = lot.destination();
+        let tally = tally_of(&mut self.tallies, &lot.route);
         bump(&mut tally.rejected, &by, &"undeliverable".into(), refused.len() as u64);
         for (at, reason) in refused {
-            self.answers.rejected(sending.origins[*at], &by, reason);
+            self.answers.rejected(lot.origins[*at], &by, reason);
         }
     }
 
     /// The row up to which the batch can be settled when `row` cannot: what other sinks still have to write is not done.
     fn settled_before(&self, row: u32) -> u32 {
-        self.sendings.iter().filter_map(|sending| sending.origins.first().copied()).fold(row, u32::min)
+        self.sendings.iter().filter_map(|sending| sending.lot.origins.first().copied()).fold(row, u32::min)
     }
 
     /// Ends the batch: counts first, so that what is acknowledged has been counted.
@@ -246,13 +263,14 @@ impl InFlight {
         Ok(self.outcome)
     }
 
-    fn count(&mut self, sending: &Sending, refused: &[(usize, String)]) {
-        let tally = tally_of(&mut self.tallies, &sending.route);
-        match &sending.to {
+    /// Counts what was written of a lot of which so many were refused.
+    pub(crate) fn count(&mut self, lot: &Lot, refused: usize) {
+        let tally = tally_of(&mut self.tallies, &lot.route);
+        match &lot.to {
             Destination::Target(sink) => {
-                *tally.delivered.entry(sink.clone()).or_default() += (sending.origins.len() - refused.len()) as u64;
+                *tally.delivered.entry(sink.clone()).or_default() += (lot.origins.len() - refused) as u64;
             }
-            Destination::DeadLetter(causes) if refused.is_empty() => {
+            Destination::DeadLetter(causes) if refused == 0 => {
                 for (by, why) in causes {
                     bump(&mut tally.dead_lettered, by, why, 1);
                 }
@@ -262,24 +280,16 @@ impl InFlight {
     }
 
     /// Dead letters for what a target refused; `None` where they have nowhere to rest.
-    fn refused(&self, sending: &Sending, refused: &[(usize, String)]) -> Option<Parcel> {
-        let Destination::Target(by) = &sending.to else { return None };
-        let sink = sending.route.dead_letter.as_ref()?;
+    pub(crate) fn letters(&self, lot: &Lot, refused: &[(usize, String)]) -> Option<Parcel> {
+        let Destination::Target(by) = &lot.to else { return None };
+        let sink = lot.route.dead_letter.as_ref()?;
         let mut letters = DeadLetters::default();
         for (at, reason) in refused {
-            let origin = sending.origins[*at];
-            let why = cause(&self.plan, &sending.route, "undeliverable", reason, by, "");
+            let origin = lot.origins[*at];
+            let why = cause(&self.plan, &lot.route, "undeliverable", reason, by, "");
             letters.push(origin, self.originals.get(origin as usize)?, by, why);
         }
-        letters.parcel(&sending.route, sink)
-    }
-}
-
-fn destination(sending: &Sending) -> Arc<str> {
-    match (&sending.to, &sending.route.dead_letter) {
-        (Destination::Target(sink), _) => sink.clone(),
-        (Destination::DeadLetter(_), Some(sink)) => sink.name().into(),
-        (Destination::DeadLetter(_), None) => "dead letter".into(),
+        letters.parcel(&lot.route, sink)
     }
 }
 
