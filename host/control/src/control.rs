@@ -258,8 +258,8 @@ impl Control {
         }
         // They are tried again.
         self.unopened.clear();
-        for source in documents.sources.iter().filter(|source| !routed(source)) {
-            tracing::warn!(source = %source.meta.id, "no route reads it, so it is not opened");
+        for unused in documents.unused() {
+            tracing::warn!("{unused}");
         }
         for (id, (source, open)) in wanted {
             if !self.sources.contains_key(&id) && self.open(&id, source, &open) {

@@ -4,13 +4,17 @@
 //! column, snippet, code and hint, and gives [`Documents`] only when there are none. Every text is bounded before it is
 //! understood: size, depth, number of values; nothing in a document can multiply itself.
 
+pub mod cases;
 pub mod codes;
 mod connector;
 mod diagnostic;
 mod document;
 mod fingerprint;
+mod flow_yaml;
 mod kinds;
+mod layout;
 mod mistakes;
+pub mod names;
 mod overlay;
 mod places;
 mod set;
@@ -18,14 +22,17 @@ pub mod spec;
 mod text;
 mod tree;
 mod units;
+mod unused;
 
 #[cfg(test)]
 mod tests;
 
 pub use connector::{ConfigProblem, ConnectorCheck, Role};
 pub use diagnostic::{Diagnostic, Place, Report};
+pub use flow_yaml::flow_yaml;
 pub use overlay::overlay;
 pub use spec::Documents;
+pub use unused::Unused;
 
 use mistakes::Mistakes;
 use text::{At, Text};
@@ -85,18 +92,25 @@ pub fn check(files: &[File], options: &Options<'_>) -> Result<Documents, Report>
     set.finish(options)
 }
 
+/// Only the policies of a set of files, in order of the text: each checked in itself, without what it says of documents that may be
+/// elsewhere. What depends on those (the defaults of `failure`) is as if there were none.
+///
+/// # Errors
+/// As of [`check`], but for references that lead nowhere.
+pub fn policies(files: &[File], options: &Options<'_>) -> Result<Vec<spec::FilterPolicy>, Report> {
+    let mut set = set::Set::default();
+    for file in files {
+        read_file(file, options, &mut set);
+    }
+    set.policies_alone()
+}
+
 fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
     let source = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     if source.len() > FILE_BYTES_MAX {
         let text = Text::new(&file.path, "");
         let mut mistakes = Mistakes::new(&text);
-        let message = format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", source.len());
-        mistakes.hint(
-            codes::TEXT_TOO_LARGE,
-            At { line: 1, column: 1, length: 1 },
-            message,
-            "divide it into several files",
-        );
+        too_large(source.len(), &mut mistakes);
         set.unreadable();
         return set.file(mistakes);
     }
@@ -106,4 +120,9 @@ fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
         document::read(&tree, options, &mut mistakes, set);
     }
     set.file(mistakes);
+}
+
+fn too_large(bytes: usize, mistakes: &mut Mistakes<'_>) {
+    let message = format!("the file has {bytes} bytes; at most {FILE_BYTES_MAX} are read");
+    mistakes.hint(codes::TEXT_TOO_LARGE, At { line: 1, column: 1, length: 1 }, message, "divide it into several files");
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod fingerprint;
 mod hostile;
 mod refused;
+mod unused;
 mod valid;
 
 use serde_json::Value;

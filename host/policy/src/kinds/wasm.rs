@@ -20,7 +20,7 @@ const CAPABILITIES: [Capability; 4] = [Capability::Log, Capability::Metrics, Cap
 const ISOLATIONS: [(&str, Isolation); 2] = [("worker", Isolation::Worker), ("batch", Isolation::Batch)];
 
 /// Events out per event in. A module that makes more of one event is splitting files, which is for sources.
-const EMIT_MAX: i64 = 1_024;
+pub(crate) const EMIT_MAX: i64 = 1_024;
 
 pub(super) fn read(node: &Node, options: &Options<'_>, mistakes: &mut Mistakes<'_>) -> Option<Wasm> {
     let fields = mistakes.fields(node, &SHAPE)?;
@@ -77,8 +77,8 @@ fn digest(fields: &Fields<'_>, options: &Options<'_>, mistakes: &mut Mistakes<'_
         if !options.development
             && let Some(at) = fields.key("module")
         {
-            let hint =
-                "add `digest: sha256:…`, so that only what you tried can run (in development it may be left out)";
+            let hint = "add `digest: sha256:…` as `tidegate build` and `inspect` print it, so that only what you tried can run; \
+                        with `--dev` it may be left out";
             mistakes.hint(codes::DIGEST, at, "the module has no digest", hint);
         }
         return None;
@@ -97,7 +97,7 @@ fn digest(fields: &Fields<'_>, options: &Options<'_>, mistakes: &mut Mistakes<'_
     None
 }
 
-fn capabilities(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Capability> {
+pub(crate) fn capabilities(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Capability> {
     let words = CAPABILITIES.map(|capability| (capability.word(), capability));
     let mut granted = Vec::new();
     for item in mistakes.list(node, "`capabilities`").unwrap_or_default() {
@@ -117,7 +117,7 @@ fn capabilities(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Capability> {
     granted
 }
 
-fn may_write(node: &Node, mistakes: &mut Mistakes<'_>) -> MayWrite {
+pub(crate) fn may_write(node: &Node, mistakes: &mut Mistakes<'_>) -> MayWrite {
     let Some(fields) = mistakes.fields(node, &MAY_WRITE) else { return MayWrite::default() };
     let data = fields.get("data").and_then(|node| mistakes.boolean(node, "`data`")).unwrap_or(false);
     let items = fields.get("attributes").and_then(|node| mistakes.list(node, "`attributes`")).unwrap_or_default();

@@ -66,8 +66,12 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
         table.row(["FilterPolicy".into(), policy.policy.to_string(), module]);
     }
     table.write(0, out)?;
+    writeln!(out)?;
+    for unused in documents.unused() {
+        writeln!(out, "warning: {unused}")?;
+    }
     let files = human::counted(files, "file");
-    writeln!(out, "\nNo mistakes in {files}. As generation {} it can go live.", verified.generation())?;
+    writeln!(out, "No mistakes in {files}. As generation {} it can go live.", verified.generation())?;
     Ok(())
 }
 
@@ -95,6 +99,7 @@ fn fine(verified: &Verified) -> serde_json::Value {
         "sinks": documents.sinks.iter().map(|d| d.meta.id.to_string()).collect::<Vec<_>>(),
         "routes": documents.routes.iter().map(|d| d.meta.id.to_string()).collect::<Vec<_>>(),
         "policies": policies,
+        "warnings": documents.unused().iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
