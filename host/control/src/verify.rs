@@ -7,16 +7,16 @@ use std::{
 };
 
 use tidegate_connector::Registry;
-use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, VerifyError};
+use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, StateLimits, VerifyError};
 use tidegate_event::flat::Rights;
 use tidegate_pipeline::{Plan, WindowOptions};
 use tidegate_policy::{
-    ConfigProblem, ConnectorCheck, Diagnostic, Options, Report, Role,
+    ConfigProblem, ConnectorCheck, Diagnostic, File, Options, Report, Role,
     spec::{self, Documents, FilterPolicy},
 };
 
 use crate::{
-    DocumentSet, config_schema, documents,
+    DocumentSet, config_schema,
     generation::{self, PolicyInfo},
     modules::{self, ResolveError},
     plan,
@@ -26,6 +26,8 @@ use crate::{
 /// A set of documents that works: parsed, checked, resolved, compiled, configured and warmed up. Only this can go live.
 #[derive(Debug)]
 pub struct Verified {
+    /// As they stood.
+    pub(crate) files: Vec<File>,
     pub(crate) documents: Documents,
     pub(crate) policies: Vec<PolicyInfo>,
     pub(crate) guests: Guests,
@@ -62,6 +64,7 @@ pub(crate) struct Verifier<'a> {
     pub(crate) development: bool,
     pub(crate) guests: &'a Guests,
     pub(crate) sinks: &'a Sinks,
+    pub(crate) modules: modules::From<'a>,
     /// Of lanes whose source says nothing else.
     pub(crate) window: WindowOptions,
 }
@@ -91,7 +94,7 @@ impl Verifier<'_> {
         let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
         let id = generation::id(&documents.fingerprint_input(), &digests);
         let plan = plan::build(id, &documents, &list, &sinks, self.window);
-        Ok(Verified { documents, policies, guests, sinks, plan })
+        Ok(Verified { files: set.files.clone(), documents, policies, guests, sinks, plan })
     }
 
     fn open_sinks(self, documents: &Documents, mistakes: &mut Vec<Diagnostic>) -> Sinks {
@@ -109,7 +112,7 @@ impl Verifier<'_> {
 
     /// Resolve, compile, check the config against the schema, verify.
     async fn guest(self, policy: &FilterPolicy) -> Result<(String, Guest), Vec<Diagnostic>> {
-        let module = modules::resolve(self.engine, &policy.wasm, &documents::file_of(&policy.meta)).await;
+        let module = modules::resolve(self.engine, self.modules, policy).await;
         let module = module.map_err(|error| vec![unresolved(policy, &error)])?;
         let spec = guest_spec(policy);
         let key = format!("{} {spec:?}", module.digest());
@@ -152,7 +155,8 @@ fn info(guest: &Guest) -> PolicyInfo {
     }
 }
 
-fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
+/// What a policy gives its module.
+pub fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
     let wasm = &policy.wasm;
     let capabilities: BTreeSet<Capability> = wasm
         .capabilities
@@ -172,6 +176,7 @@ fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
             timeout: policy.limits.timeout,
             memory: policy.limits.memory,
             max_event_bytes: policy.limits.max_event_bytes,
+            state: StateLimits::default(),
         },
         rights: Rights {
             attributes: wasm.may_write.attributes.clone(),
@@ -195,6 +200,12 @@ fn unresolved(policy: &FilterPolicy, error: &ResolveError) -> Diagnostic {
         ResolveError::Digest { found } => {
             ("C204", "/spec/wasm/digest", format!("if this is the module you want, write `digest: {found}`"))
         }
+        ResolveError::Absent { .. } => {
+            ("C208", "/spec/wasm/digest", "upload it first (`PUT /v1/modules/DIGEST`); `tidegate apply` does".to_owned())
+        }
+        ResolveError::NoDigest => {
+            ("C209", "/spec/wasm", "add `digest: sha256:…`; `tidegate apply` does that, and uploads the module".to_owned())
+        }
         ResolveError::Load(_) => ("C205", "/spec/wasm/module", "`tidegate inspect` shows what the file is".to_owned()),
     };
     policy.meta.places.diagnostic(code, pointer, error.to_string(), Some(hint))
@@ -212,7 +223,6 @@ fn place_of(error: &VerifyError) -> (&'static str, Option<&'static str>) {
             "/spec/wasm/capabilities",
             Some("grant it under `capabilities:` if the module may do this; `tidegate inspect` lists what it imports"),
         ),
-        VerifyError::StateUnavailable => ("/spec/wasm/capabilities", None),
         VerifyError::MemoryTooSmall { .. } => ("/spec/limits/memory", Some("raise `memory`, or lower `maxEventBytes`")),
         VerifyError::TimeoutTooShort => ("/spec/limits/timeout", None),
         VerifyError::ConfigRefused(_) => ("/spec/wasm/config", Some("these are the module's own words")),
@@ -222,6 +232,10 @@ fn place_of(error: &VerifyError) -> (&'static str, Option<&'static str>) {
         ),
         VerifyError::Failed { stage: _, .. } => ("/spec/wasm/module", Some("this is a mistake in the module")),
         VerifyError::Contract { .. } => ("/spec/wasm/module", Some("build it against the contract this host serves")),
+        VerifyError::Label { .. } => (
+            "/spec/wasm/module",
+            Some("build it again with `tidegate build`; a label that was changed afterwards is not trusted"),
+        ),
         VerifyError::Busy { .. } => ("/spec/wasm/module", Some("try again, or raise the host's limit of instances")),
     }
 }

@@ -113,17 +113,6 @@ pub(crate) enum Level {
     Error,
 }
 
-/// `state.entry`.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-#[expect(dead_code, reason = "state is described but not yet offered")]
-pub(crate) struct Entry {
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Option<Vec<u8>>,
-    #[component(name = "ttl-ms")]
-    pub(crate) ttl_ms: u64,
-}
-
 /// `filter.evaluate`.
 pub(crate) type EvaluateResult = (Result<Outcomes, String>,);
 /// `transform.apply`.

@@ -13,7 +13,8 @@ use crate::{
     compile::{self, Compiler},
     error::LoadError,
     imports,
-    module::{self, Module},
+    label::Label,
+    module::{self, Module, Origin},
     precompiled,
     reaper::Reaper,
     resting::{Code, Resting},
@@ -108,6 +109,7 @@ impl Engine {
     /// Cancel-safe: a compilation that nobody waits for any more ends by its own limits.
     pub async fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
         module::inspect_header(wasm)?;
+        let label = Label::read(wasm)?;
         let digest = compile::digest(wasm);
         let cached = self.inner.cache.as_ref().and_then(|cache| cache.load(&self.inner.wasmtime, &digest));
         let loaded = match cached {
@@ -119,7 +121,7 @@ impl Engine {
         if matches!(loaded, Loaded::Mapped(_)) {
             self.inner.resting.watch(Arc::downgrade(&code));
         }
-        Module::new(self, component, code, digest, wasm.len())
+        Module::new(self, component, code, Origin { digest, size: wasm.len(), label })
     }
 
     async fn compile(&self, wasm: &[u8], digest: &str) -> Result<Loaded, LoadError> {

@@ -74,6 +74,12 @@ pub enum LoadError {
         /// What is missing.
         function: &'static str,
     },
+    /// It has a label that cannot be read.
+    #[error("the component's label (custom section `tidegate:label`) cannot be read: {problem}")]
+    Label {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// It imports something that no policy can grant.
     #[error("the component imports `{import}`, which this host does not offer{}", because(problem))]
     UnknownImport {
@@ -99,9 +105,6 @@ pub enum VerifyError {
         /// What is missing.
         missing: Vec<Capability>,
     },
-    /// State is granted or imported.
-    #[error("state is not available in this host yet")]
-    StateUnavailable,
     /// Too little memory for the largest event.
     #[error("memory of {memory} bytes is too little for events of {event} bytes: at least {needed} are needed")]
     MemoryTooSmall {
@@ -131,6 +134,12 @@ pub enum VerifyError {
     #[error("the module does not keep the contract: {problem}")]
     Contract {
         /// Which function, and what is wrong with it.
+        problem: String,
+    },
+    /// It says one thing on its outside and another when it is asked.
+    #[error("the module is not what its label says: {problem}")]
+    Label {
+        /// Both.
         problem: String,
     },
     /// All instances are in use.

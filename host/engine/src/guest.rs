@@ -15,6 +15,7 @@ use crate::{
     limits::{Isolation, Limits, MEMORY_PER_EVENT_BYTE},
     module::{Kind, Module},
     reply,
+    state::Session,
 };
 
 /// What a policy gives a module.
@@ -104,6 +105,11 @@ impl Guest {
         &self.inner.module
     }
 
+    /// Whether it remembers anything: the policy grants `state`, and the module imports it.
+    pub fn uses_state(&self) -> bool {
+        self.inner.module.imports().contains(&Capability::State)
+    }
+
     /// What it was given.
     pub fn spec(&self) -> &GuestSpec {
         &self.inner.spec
@@ -144,14 +150,11 @@ impl fmt::Debug for Guest {
 }
 
 fn check_spec(module: &Module, spec: &GuestSpec) -> Result<(), VerifyError> {
-    if spec.capabilities.contains(&Capability::State) || module.imports().contains(&Capability::State) {
-        return Err(VerifyError::StateUnavailable);
-    }
     let missing: Vec<_> = module.imports().difference(&spec.capabilities).copied().collect();
     if !missing.is_empty() {
         return Err(VerifyError::NotGranted { missing });
     }
-    let Limits { timeout, memory, max_event_bytes } = spec.limits;
+    let Limits { timeout, memory, max_event_bytes, state: _ } = spec.limits;
     let needed = max_event_bytes.saturating_mul(MEMORY_PER_EVENT_BYTE);
     if memory < needed {
         return Err(VerifyError::MemoryTooSmall { memory, event: max_event_bytes, needed });
@@ -175,7 +178,11 @@ async fn describe(live: &mut Live, module: &Module) -> Result<Info, VerifyError>
     let described = live.describe(module).await;
     let InfoRecord { name, version, config_schema } =
         described.map_err(|fault| VerifyError::Failed { stage: Stage::Describe, fault })?;
-    Ok(Info { name, version, config_schema })
+    let info = Info { name, version, config_schema };
+    match module.label().and_then(|label| label.differs(&info, module.kinds())) {
+        Some(problem) => Err(VerifyError::Label { problem }),
+        None => Ok(info),
+    }
 }
 
 async fn set_up(live: &mut Live, module: &Module, spec: &GuestSpec) -> Result<(Info, Needs), VerifyError> {
@@ -186,6 +193,8 @@ async fn set_up(live: &mut Live, module: &Module, spec: &GuestSpec) -> Result<(I
         .map_err(|fault| VerifyError::Failed { stage: Stage::Configure, fault })?
         .map_err(VerifyError::ConfigRefused)?;
     for kind in module.kinds() {
+        // What is remembered in a warm-up is forgotten with the instance.
+        live.lend(Some(Session::own(&spec.limits.state)), 0);
         warm_up(live, *kind, spec.limits.timeout)
             .await
             .map_err(|fault| VerifyError::Failed { stage: Stage::WarmUp, fault })?;

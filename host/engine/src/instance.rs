@@ -17,6 +17,7 @@ use crate::{
     imports::Shared,
     limits::{Limits, SETUP_TIMEOUT},
     module::{Kind, Module},
+    state::Session,
     store::{self, Host},
 };
 
@@ -160,6 +161,19 @@ impl Live {
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
         answer(bounded(self.waits, timeout, call).await, timeout)
+    }
+
+    /// What it remembers during the next call.
+    pub(crate) fn lend(&mut self, session: Option<Session>, now_ms: u64) {
+        self.store.data_mut().state = session.map(|mut session| {
+            session.begin(now_ms);
+            session
+        });
+    }
+
+    /// What was lent, when the call is over.
+    pub(crate) fn take_back(&mut self) -> Option<Session> {
+        self.store.data_mut().state.take()
     }
 
     /// What the last call counted becomes visible.

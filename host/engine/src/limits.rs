@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use crate::settings;
+use crate::{settings, state::StateLimits};
 
 /// Events in one call.
 pub(crate) const CALL_EVENTS_MAX: usize = 1024;
@@ -28,12 +28,19 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of one event as it crosses (what the guest does not need is not counted); larger ones are not called with.
     pub max_event_bytes: usize,
+    /// What it may keep, where it is granted `state`.
+    pub state: StateLimits,
 }
 
 impl Default for Limits {
-    /// 20 ms, 64 MiB, 1 MiB.
+    /// 20 ms, 64 MiB, 1 MiB; state of 16 MiB.
     fn default() -> Limits {
-        Limits { timeout: Duration::from_millis(20), memory: 64 << 20, max_event_bytes: 1 << 20 }
+        Limits {
+            timeout: Duration::from_millis(20),
+            memory: 64 << 20,
+            max_event_bytes: 1 << 20,
+            state: StateLimits::default(),
+        }
     }
 }
 

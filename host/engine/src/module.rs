@@ -16,6 +16,7 @@ use crate::{
     contract::InterfaceName,
     engine::{Engine, WASM_BYTES_MAX},
     error::LoadError,
+    label::Label,
     resting::Code,
     store::Host,
 };
@@ -65,9 +66,15 @@ pub struct Module {
     inner: Arc<Inner>,
 }
 
+/// What is known of the bytes before they are compiled.
+pub(crate) struct Origin {
+    pub(crate) digest: String,
+    pub(crate) size: usize,
+    pub(crate) label: Option<Label>,
+}
+
 struct Inner {
-    digest: String,
-    size: usize,
+    origin: Origin,
     kinds: BTreeSet<Kind>,
     capabilities: BTreeSet<Capability>,
     imports: Vec<String>,
@@ -92,8 +99,7 @@ impl Module {
         engine: &Engine,
         component: &Component,
         code: Arc<Code>,
-        digest: String,
-        size: usize,
+        origin: Origin,
     ) -> Result<Module, LoadError> {
         let ty = component.component_type();
         let (capabilities, imports) = imports(engine, &ty)?;
@@ -102,18 +108,23 @@ impl Module {
         let linker = engine.linker(capabilities.contains(&Capability::Wasi))?;
         let pre = linker.instantiate_pre(component).map_err(|e| unlinked(&e, &imports))?;
         let kinds = functions.deciding.keys().copied().collect();
-        let inner = Inner { digest, size, kinds, capabilities, imports, exports, contract, pre, functions, code };
+        let inner = Inner { origin, kinds, capabilities, imports, exports, contract, pre, functions, code };
         Ok(Module { inner: Arc::new(inner) })
     }
 
     /// `sha256:…` of the .wasm.
     pub fn digest(&self) -> &str {
-        &self.inner.digest
+        &self.inner.origin.digest
     }
 
     /// Bytes of the .wasm.
     pub fn size(&self) -> usize {
-        self.inner.size
+        self.inner.origin.size
+    }
+
+    /// What it says on its outside, if it does: a claim, until it has been verified.
+    pub fn label(&self) -> Option<&Label> {
+        self.inner.origin.label.as_ref()
     }
 
     /// What it can be called for. Never empty.
@@ -158,7 +169,7 @@ impl Module {
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
-            .field("digest", &self.inner.digest)
+            .field("digest", &self.inner.origin.digest)
             .field("kinds", &self.inner.kinds)
             .field("imports", &self.inner.capabilities)
             .finish_non_exhaustive()

@@ -9,6 +9,7 @@ use crate::{
     engine::Engine,
     imports::{self, Counted, Shared},
     limits::{Limiter, Limits},
+    state::Session,
     ticker::SLICE,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) shared: Arc<Shared>,
     /// What this call has counted so far; it joins the shared counters when the call succeeds.
     pub(crate) counted: Counted,
+    /// What it remembers; there only during a call that decides.
+    pub(crate) state: Option<Session>,
     wasi: Option<Box<(WasiCtx, ResourceTable)>>,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn new(engine: &Engine, limits: &Limits, shared: &Arc<Shared>) -> Sto
         deadline: Deadline::default(),
         shared: Arc::clone(shared),
         counted: Counted::default(),
+        state: None,
         wasi: None,
     };
     let mut store = Store::new(engine.wasmtime(), host);

@@ -17,6 +17,7 @@ use crate::{
     interner::Interner,
     job::{Apply, Assign, Evaluate, Job},
     limits::{CALL_EVENTS_MAX, Isolation},
+    state::{Session, StateView, StateWrites},
 };
 
 /// Memory that an idle instance may have taken on since it was configured and still be kept.
@@ -31,6 +32,8 @@ pub struct Worker {
     guest: Guest,
     live: Option<Live>,
     interner: Interner,
+    /// Of guests that use state, from the first batch on.
+    state: Option<Session>,
 }
 
 /// Why a call gave no reply.
@@ -44,7 +47,7 @@ pub(crate) enum CallError {
 impl Worker {
     /// Starts no instance yet; the first call does.
     pub fn new(guest: &Guest) -> Worker {
-        Worker { guest: guest.clone(), live: None, interner: Interner::default() }
+        Worker { guest: guest.clone(), live: None, interner: Interner::default(), state: None }
     }
 
     /// The guest it calls.
@@ -97,12 +100,31 @@ impl Worker {
         Assigned { decisions, names, pairs }
     }
 
+    /// What the guest remembers from here on, until [`written`](Self::written) is called: for one batch. A worker that is told nothing
+    /// remembers by itself, in memory, within the policy's limits.
+    pub fn remember(&mut self, view: Box<dyn StateView>) {
+        self.state = Some(Session::new(view, &self.guest.spec().limits.state));
+    }
+
+    /// What calls that went well have written since [`remember`](Self::remember). Of calls that failed there is nothing among it.
+    pub fn written(&mut self) -> StateWrites {
+        match self.state.take() {
+            Some(mut session) => session.finish(),
+            None => StateWrites::new(),
+        }
+    }
+
     /// To be called when the lane has nothing to do: gives back an instance that has grown since it was configured. The
     /// next call then starts a fresh one.
     pub fn shrink(&mut self) {
         if self.live.as_ref().is_some_and(|live| live.grown() > IDLE_GROWTH_MAX) {
             self.discard();
         }
+    }
+
+    /// Linear memory of its instance in bytes; `None` where it has none now.
+    pub fn memory(&self) -> Option<usize> {
+        self.live.as_ref().map(Live::memory)
     }
 
     /// Gives the instance back, whatever its size.
@@ -118,6 +140,9 @@ impl Worker {
         }
         let mut budget = Budget::new(self.guest.timeout());
         let limits = &self.guest.spec().limits;
+        if self.state.is_none() && self.guest.uses_state() {
+            self.state = Some(Session::own(&limits.state));
+        }
         let (event_bytes, call_bytes) = (limits.max_event_bytes, limits.call_bytes());
         let decisions = if batch.len() <= CALL_EVENTS_MAX && batch.bytes.len() <= event_bytes {
             self.run_piece(batch, 0..batch.len(), job, &mut budget).await
@@ -135,6 +160,9 @@ impl Worker {
             }
             decisions
         };
+        if let Some(session) = self.state.as_mut().filter(|session| !session.is_given()) {
+            session.finish();
+        }
         if self.guest.spec().isolation == Isolation::Batch {
             self.discard();
         }
@@ -171,7 +199,10 @@ impl Worker {
             None => self.start().await?,
         };
         self.guest.module().touch();
+        live.lend(self.state.take(), batch.now_ms);
         let reply = job.ask(&mut live, batch, rows, self.guest.timeout()).await;
+        self.state = live.take_back();
+        let remembered = self.state.as_mut().map_or(Ok(()), |session| session.end(reply.is_ok()));
         if let Some(budget) = budget {
             budget.spend(live.used(), fresh);
         }
@@ -180,6 +211,11 @@ impl Worker {
                 live.commit();
                 self.live = Some(live);
                 Ok(reply)
+            }
+            // Not the guest's doing: nothing is known of the rows.
+            Err(_) if remembered.is_err() => {
+                live.retire();
+                Err(CallError::NoInstance)
             }
             Err(fault) => {
                 live.retire();

@@ -81,20 +81,6 @@ async fn what_is_not_granted_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn state_is_described_but_not_granted_yet() {
-    let component = r#"(import "tidegate:guest/state@0.1.0" (instance
-        (type $e (record (field "key" (list u8)) (field "value" (option (list u8))) (field "ttl-ms" u64)))
-        (export "entry" (type $entry (eq $e)))
-        (export "get" (func (param "keys" (list (list u8))) (result (list (option (list u8))))))
-        (export "put" (func (param "entries" (list $entry)) (result (result (error string)))))))"#;
-    let (engine, module) = load(&Guest { component: component.into(), ..Guest::filter(KEEP) }).await;
-    assert_eq!(Verified::describe(&engine, &module).await.unwrap().name, "wat-guest");
-    let granted = GuestSpec { capabilities: [Capability::State].into(), ..spec() };
-    let refused = Verified::verify(&engine, &module, granted).await.unwrap_err();
-    assert_eq!(refused.to_string(), "state is not available in this host yet");
-}
-
-#[tokio::test]
 async fn the_guests_own_words_explain_a_refused_configuration() {
     let refusing = Guest { configure: "(call $err (i32.const 16) (i32.const 9))".into(), ..Guest::filter(KEEP) };
     let (engine, module) = load(&refusing).await;

@@ -7,5 +7,6 @@ mod contract;
 mod deciding;
 mod hostile;
 mod loading;
+mod state;
 mod support;
 mod wat;

@@ -21,7 +21,7 @@ pub(crate) fn spec() -> GuestSpec {
         policy: "tests/policy".into(),
         config: "{}".into(),
         capabilities: BTreeSet::new(),
-        limits: Limits { timeout: Duration::from_millis(10), memory: 16 << 20, max_event_bytes: 1 << 20 },
+        limits: Limits { timeout: Duration::from_millis(10), memory: 16 << 20, ..Limits::default() },
         rights: Rights { attributes: vec!["*".into()], data: true, emit: 4, event_bytes: 1 << 20 },
         isolation: Isolation::Worker,
     }

@@ -9,7 +9,7 @@ use tidegate_event::flat::Rights;
 use crate::problem::{OrProblem as _, because};
 
 /// Reads and loads a component.
-pub(super) async fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module> {
+pub(crate) async fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module> {
     let shown = path.display();
     let wasm =
         fs::read(path).or_problem(format!("{shown} cannot be read"), "`tidegate build FOLDER` makes a module")?;
@@ -26,6 +26,7 @@ fn load_hint(error: &LoadError) -> &'static str {
         }
         LoadError::Contract { .. } => "build it again with the SDK that belongs to this host",
         LoadError::UnknownImport { .. } => "a policy can grant log, metrics, state and wasi, and nothing else",
+        LoadError::Label { .. } => "build it again with `tidegate build`",
         LoadError::TooLarge { .. } | LoadError::CompileLimit { .. } => "build it optimised and stripped, or split it",
         LoadError::Invalid { .. } | LoadError::NoFunction { .. } => {
             "the file is damaged, or the tool that made it is at fault"
@@ -37,7 +38,7 @@ fn load_hint(error: &LoadError) -> &'static str {
 }
 
 /// What to do about a module that does not go together with what it was given on the command line.
-pub(super) fn verify_hint(error: &VerifyError) -> String {
+pub(crate) fn verify_hint(error: &VerifyError) -> String {
     match error {
         VerifyError::NotGranted { missing } => {
             let missing: Vec<&str> = missing.iter().map(|capability| capability.as_str()).collect();
@@ -46,26 +47,28 @@ pub(super) fn verify_hint(error: &VerifyError) -> String {
         VerifyError::ConfigRefused(_) => "give one with `--config`; `tidegate inspect` prints the schema".to_owned(),
         VerifyError::Failed { .. } => "the module itself fails here; its own tests or `log!` may tell why".to_owned(),
         VerifyError::Contract { .. } => "build it again with the SDK that belongs to this host".to_owned(),
-        VerifyError::StateUnavailable => "build it without `state`".to_owned(),
+        VerifyError::Label { .. } => {
+            "build it again with `tidegate build`; a label that was changed afterwards is not trusted".to_owned()
+        }
         VerifyError::MemoryTooSmall { .. } | VerifyError::TimeoutTooShort | VerifyError::Busy { .. } => String::new(),
     }
 }
 
 /// What a policy would give a module where it says nothing else.
-pub(super) fn spec(config: &Value, capabilities: BTreeSet<Capability>, rights: Rights) -> GuestSpec {
+pub(crate) fn spec(config: &Value, capabilities: BTreeSet<Capability>, rights: Rights) -> GuestSpec {
     const MAX_EVENT_BYTES: usize = 1 << 20;
     GuestSpec {
         policy: "command/line".into(),
         config: config.to_string(),
         capabilities,
-        limits: Limits { timeout: Duration::from_millis(20), memory: 64 << 20, max_event_bytes: MAX_EVENT_BYTES },
+        limits: Limits { max_event_bytes: MAX_EVENT_BYTES, ..Limits::default() },
         rights: Rights { event_bytes: MAX_EVENT_BYTES, ..rights },
         isolation: Isolation::Worker,
     }
 }
 
 /// As the contract calls the interface.
-pub(super) fn interface(kind: Kind) -> &'static str {
+pub(crate) fn interface(kind: Kind) -> &'static str {
     match kind {
         Kind::Filter => "filter",
         Kind::Transform => "transform",
@@ -74,7 +77,7 @@ pub(super) fn interface(kind: Kind) -> &'static str {
 }
 
 /// `JSON` or `@FILE`, for the command line.
-pub(super) fn parse_config(text: &str) -> Result<Value, String> {
+pub(crate) fn parse_config(text: &str) -> Result<Value, String> {
     let read;
     let json = match text.strip_prefix('@') {
         None => text,
@@ -87,7 +90,7 @@ pub(super) fn parse_config(text: &str) -> Result<Value, String> {
 }
 
 /// One capability, for the command line.
-pub(super) fn parse_capability(text: &str) -> Result<Capability, String> {
+pub(crate) fn parse_capability(text: &str) -> Result<Capability, String> {
     let all = [Capability::Log, Capability::Metrics, Capability::State, Capability::Wasi];
     let names = || all.map(Capability::as_str).join(", ");
     all.into_iter().find(|capability| capability.as_str() == text).ok_or_else(|| format!("one of {}", names()))
