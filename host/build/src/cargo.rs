@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Artifact, BuildError, BuildOptions};
+use super::{Artifact, BuildError, BuildOptions, label};
 
 /// What modules are compiled for: Wasm with nothing around it, no WASI.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -43,7 +43,9 @@ pub(crate) fn compile(folder: &Path, options: &BuildOptions) -> Result<Artifact,
     let Made { package, module } =
         made(folder, &output.stdout).ok_or_else(|| BuildError::NoCdylib { folder: folder.to_owned() })?;
     let bytes = std::fs::read(&module).map_err(|source| BuildError::File { path: module, source })?;
-    Ok(Artifact { package, module: bytes, adapter: None, label: None })
+    let (module, label) = label::take(&bytes, &toolchain(folder)?)
+        .map_err(|cause| BuildError::NotAModule { folder: folder.to_owned(), cause })?;
+    Ok(Artifact { package, module, adapter: None, label })
 }
 
 /// The module among the messages of `cargo build --message-format=json`, one JSON object a line.
@@ -83,11 +85,21 @@ fn check_target(folder: &Path) -> Result<(), BuildError> {
     if added && has_target(folder)? { Ok(()) } else { Err(BuildError::NoTarget) }
 }
 
+/// As in `rustc 1.95.0`: without what tells one build of the same version from another.
+fn toolchain(folder: &Path) -> Result<String, BuildError> {
+    let output = output(rustc(folder).arg("--version"))?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    Ok(version.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+}
+
+fn rustc(folder: &Path) -> Command {
+    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.current_dir(folder).stderr(Stdio::null());
+    command
+}
+
 fn has_target(folder: &Path) -> Result<bool, BuildError> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = Command::new(rustc);
-    command.current_dir(folder).args(["--print", "target-libdir", "--target", TARGET]).stderr(Stdio::null());
-    let libdir = output(&mut command)?;
+    let libdir = output(rustc(folder).args(["--print", "target-libdir", "--target", TARGET]))?;
     Ok(libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir())
 }
 

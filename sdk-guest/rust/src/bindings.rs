@@ -26,7 +26,7 @@ pub mod transform;
 
 pub use filter::exports::tidegate::guest::filter as filter_export;
 pub use lifecycle::exports::tidegate::guest::lifecycle as lifecycle_export;
-pub use lifecycle::tidegate::guest::{events, log, metrics};
+pub use lifecycle::tidegate::guest::{events, failure, log, metrics};
 pub use matcher::exports::tidegate::guest::matcher as matcher_export;
 pub use transform::exports::tidegate::guest::transform as transform_export;
 

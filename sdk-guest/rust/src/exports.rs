@@ -20,9 +20,8 @@ impl<M: Module> lifecycle_export::Guest for Exported<M> {
     }
 
     fn configure(config: String) -> Result<events::Needs, String> {
-        if M::LOG_PANICS {
-            crate::log::log_panics();
-        }
+        #[cfg(target_family = "wasm")]
+        crate::failure::say_why();
         let config = M::parse(&config)?;
         M::slot().with(|slot| slot.set(config)).map_err(|_| "this instance has been configured before".to_owned())?;
         Ok(M::NEEDS.into())

@@ -17,9 +17,9 @@
 //! hands out one event at a time, without copying or allocating for it.
 //!
 //! # Panics
-//! A panic ends the call; the host finds the event that caused it, and the policy's `onTrap` decides about that event alone. A
-//! pure component has no way to say more than that it trapped. `#[filter(log_panics)]` sends the message to the log, and
-//! with it the component asks for the capability `log`.
+//! A panic ends the call with its message; the host finds the event that caused it, and the policy's `onTrap` decides about that
+//! event alone. Whoever reads of the failure (the dead letter, the log, `tidegate test`) reads the message and the line. Needs
+//! no capability.
 
 mod batch;
 #[doc(hidden)]
@@ -29,6 +29,10 @@ mod draft;
 mod event;
 #[doc(hidden)]
 pub mod exports;
+#[cfg(target_family = "wasm")]
+mod failure;
+#[doc(hidden)]
+pub mod label;
 pub mod log;
 pub mod metrics;
 pub mod module;

@@ -56,8 +56,3 @@ pub fn write(level: Level, message: fmt::Arguments<'_>) {
 pub fn write(level: Level, message: fmt::Arguments<'_>) {
     eprintln!("{level:?}: {message}");
 }
-
-/// Lets a panic say what it was, before it traps.
-pub(crate) fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| write(Level::Error, format_args!("{panic}"))));
-}

@@ -24,8 +24,6 @@ pub trait Module: 'static {
     const CONFIG_SCHEMA: Option<&'static str>;
     /// What it reads.
     const NEEDS: Needs;
-    /// Whether a panic's message goes to the log, which the policy must grant.
-    const LOG_PANICS: bool;
     /// Reads its configuration. An error is what whoever deploys the policy is told.
     fn parse(config: &str) -> Result<Self::Config, String>;
     /// Where the instance's configuration stays.

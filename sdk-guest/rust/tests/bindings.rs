@@ -19,6 +19,7 @@ package tidegate:guest-sdk;
 world lifecycle {
   import tidegate:guest/log@0.1.0;
   import tidegate:guest/metrics@0.1.0;
+  import tidegate:guest/failure@0.1.0;
   export tidegate:guest/lifecycle@0.1.0;
 }
 world filter { export tidegate:guest/filter@0.1.0; }

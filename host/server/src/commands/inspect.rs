@@ -1,9 +1,13 @@
 //! `tidegate inspect`: what a module is, before anything trusts it.
+//!
+//! Nothing of the module runs: what it is stands in its type and on its label, which `tidegate build` writes and a host compares with
+//! the module's own words when it verifies it. Only `--config` runs it, in the engine's limits and with nothing granted but what it
+//! imports.
 
 use std::{io::Write, path::PathBuf};
 
 use serde_json::{Value, json};
-use tidegate_engine::{Capability, Guest, Info, Module, VerifyError};
+use tidegate_engine::{Capability, Guest, Label, Module, VerifyError};
 use tidegate_event::flat::{Needs, Rights};
 
 use crate::{
@@ -14,7 +18,6 @@ use crate::{
     },
     host::{self, Room},
     human,
-    problem::because,
     runtime::{self, runtime},
 };
 
@@ -24,9 +27,9 @@ pub struct Args {
     /// A component (.wasm)
     #[arg(value_name = "MODULE")]
     file: PathBuf,
-    /// Configure it with this JSON, or @FILE: what a module reads of an event can depend on it
-    #[arg(long, value_name = "JSON", default_value = "{}", value_parser = parse_config)]
-    config: Value,
+    /// Run it, configured with this JSON, or @FILE: what a module reads of an event it only says then
+    #[arg(long, value_name = "JSON", value_parser = parse_config)]
+    config: Option<Value>,
     /// How the result is written
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -35,44 +38,85 @@ pub struct Args {
 /// Prints what the module is.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     let runtime = runtime(runtime::THREADS)?;
-    let (module, info, needs) = runtime.block_on(look(&args))?;
+    let look = runtime.block_on(look(&args))?;
     match args.output {
-        Output::Table => table(&module, &info, needs, out)?,
-        Output::Json => writeln!(out, "{:#}", as_json(&module, &info, needs.ok()))?,
+        Output::Table => table(&look, out)?,
+        Output::Json => writeln!(out, "{:#}", as_json(&look))?,
     }
     Ok(Ending::Fine)
 }
 
-async fn look(args: &Args) -> anyhow::Result<(Module, Info, Result<Needs, VerifyError>)> {
-    let engine = host::engine(None, Room::default())?;
-    let module = load(&engine, &args.file).await?;
-    let info = Guest::describe(&engine, &module).await.map_err(|error| {
-        let hint = verify_hint(&error);
-        because(error, format!("{} cannot be asked what it is", args.file.display()), hint)
-    })?;
-    // Granted what it imports: looking at a module must not depend on a policy.
-    let spec = spec(&args.config, module.imports().clone(), Rights { emit: 1, ..Rights::default() });
-    let needs = Guest::verify(&engine, &module, spec).await.map(|guest| guest.needs());
-    Ok((module, info, needs))
+/// What was seen.
+struct Look {
+    module: Module,
+    /// Running it, where that was asked for.
+    ran: Option<Result<Guest, VerifyError>>,
 }
 
-fn table(module: &Module, info: &Info, needs: Result<Needs, VerifyError>, out: &mut dyn Write) -> anyhow::Result<()> {
+impl Look {
+    fn label(&self) -> Option<&Label> {
+        self.module.label()
+    }
+
+    fn guest(&self) -> Option<&Guest> {
+        self.ran.as_ref().and_then(|ran| ran.as_ref().ok())
+    }
+
+    /// By its own word, if it was asked, else by its label.
+    fn name_and_version(&self) -> Option<(&str, &str)> {
+        let told = self.guest().map(|guest| (guest.info().name.as_str(), guest.info().version.as_str()));
+        told.or_else(|| self.label().map(|label| (label.name.as_str(), label.version.as_str())))
+    }
+
+    fn config_schema(&self) -> Option<&str> {
+        match self.guest() {
+            Some(guest) => guest.info().config_schema.as_deref(),
+            None => self.label().and_then(|label| label.config_schema.as_deref()),
+        }
+    }
+}
+
+async fn look(args: &Args) -> anyhow::Result<Look> {
+    let engine = host::engine(None, Room::default())?;
+    let module = load(&engine, &args.file).await?;
+    let ran = match &args.config {
+        None => None,
+        Some(config) => {
+            // Granted what it imports: looking at a module must not depend on a policy.
+            let spec = spec(config, module.imports().clone(), Rights { emit: 1, ..Rights::default() });
+            Some(Guest::verify(&engine, &module, spec).await)
+        }
+    };
+    Ok(Look { module, ran })
+}
+
+fn table(look: &Look, out: &mut dyn Write) -> anyhow::Result<()> {
+    let module = &look.module;
     let mut line =
         |name: &str, value: &str| writeln!(out, "{}", format!("{name:<12}{}", human::plain(value)).trim_end());
-    line("name", &format!("{} {}", info.name, info.version))?;
+    let unknown = || "not known: it has no label (`tidegate build` gives one); `--config` asks the module".to_owned();
+    let name = look.name_and_version().map(|(name, version)| format!("{name} {version}"));
+    line("name", &name.unwrap_or_else(unknown))?;
     line("interfaces", &interfaces(module).join(", "))?;
     line("contract", module.contract())?;
     line("imports", &or(imports(module).join(", "), "none: a pure module"))?;
-    match needs {
-        Ok(needs) => line("needs", &or(names(needs).join(", "), "nothing of an event"))?,
-        Err(error) => {
+    match &look.ran {
+        None => line("needs", "not known without running it: give `--config`")?,
+        Some(Ok(guest)) => line("needs", &or(names(guest.needs()).join(", "), "nothing of an event"))?,
+        Some(Err(error)) => {
             line("needs", &format!("not known: {error}"))?;
-            line("", &format!("hint: {}", verify_hint(&error)))?;
+            line("", &format!("hint: {}", verify_hint(error)))?;
         }
     }
     line("size", &human::size(module.size() as u64))?;
     line("digest", module.digest())?;
-    match &info.config_schema {
+    if let Some(label) = look.label() {
+        for (name, value) in origin(label) {
+            line(name, value.unwrap_or("not told"))?;
+        }
+    }
+    match look.config_schema() {
+        None if look.name_and_version().is_none() => line("config", "not known")?,
         None => line("config", "no schema")?,
         Some(schema) => {
             line("config", "")?;
@@ -84,19 +128,29 @@ fn table(module: &Module, info: &Info, needs: Result<Needs, VerifyError>, out: &
     Ok(())
 }
 
-fn as_json(module: &Module, info: &Info, needs: Option<Needs>) -> Value {
-    let schema = info.config_schema.as_ref();
-    json!({
-        "name": info.name,
-        "version": info.version,
+fn as_json(look: &Look) -> Value {
+    let module = &look.module;
+    let (name, version) = look.name_and_version().unzip();
+    let mut json = json!({
+        "name": name,
+        "version": version,
         "interfaces": interfaces(module),
         "contract": module.contract(),
         "imports": imports(module),
-        "needs": needs.map(names),
+        "needs": look.guest().map(|guest| names(guest.needs())),
         "size": module.size(),
         "digest": module.digest(),
-        "configSchema": schema.map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
-    })
+        "configSchema": look.config_schema().map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
+    });
+    for (name, value) in look.label().into_iter().flat_map(origin) {
+        json[name] = value.into();
+    }
+    json
+}
+
+/// Where it comes from, by its label.
+fn origin(label: &Label) -> [(&'static str, Option<&str>); 3] {
+    [("source", label.source.as_deref()), ("sdk", label.sdk.as_deref()), ("toolchain", label.toolchain.as_deref())]
 }
 
 fn interfaces(module: &Module) -> Vec<&'static str> {

@@ -16,6 +16,7 @@ pub(crate) fn module(kind: Kind, options: &Options, function: &ItemFn) -> syn::R
     let doc = format!("The module made of the function [`{name}`]: what tests name.");
     let module = module_impl(options, name, config.as_ref());
     let call = call_impl(kind, name, config.is_some());
+    let label = label(options, name);
     let export = export(kind, name);
     Ok(quote! {
         #function
@@ -29,6 +30,7 @@ pub(crate) fn module(kind: Kind, options: &Options, function: &ItemFn) -> syn::R
         const _: () = {
             #module
             #call
+            #label
             #export
         };
     })
@@ -46,7 +48,6 @@ fn module_impl(options: &Options, name: &syn::Ident, config: Option<&Type>) -> T
         |path| quote!(::core::option::Option::Some(::core::include_str!(#path))),
     );
     let needs = needs(options);
-    let log_panics = options.log_panics;
     quote! {
         impl ::tidegate_guest::module::Module for #name {
             type Config = #config;
@@ -54,7 +55,6 @@ fn module_impl(options: &Options, name: &syn::Ident, config: Option<&Type>) -> T
             const VERSION: &'static str = #version;
             const CONFIG_SCHEMA: ::core::option::Option<&'static str> = #schema;
             const NEEDS: ::tidegate_guest::Needs = #needs;
-            const LOG_PANICS: bool = #log_panics;
 
             fn parse(config: &str) -> ::core::result::Result<Self::Config, ::std::string::String> {
                 ::tidegate_guest::module::#parse(config)
@@ -67,6 +67,25 @@ fn module_impl(options: &Options, name: &syn::Ident, config: Option<&Type>) -> T
                 &CONFIG
             }
         }
+    }
+}
+
+/// What stands in the file for whoever does not run it; the constants are those that `describe` answers.
+fn label(options: &Options, name: &syn::Ident) -> TokenStream {
+    let schema = options.config_schema.as_ref().map(|path| quote!(, ::core::include_str!(#path)));
+    quote! {
+        #[cfg(target_family = "wasm")]
+        const WORDS: &[&str] = &[
+            <#name as ::tidegate_guest::module::Module>::NAME,
+            <#name as ::tidegate_guest::module::Module>::VERSION,
+            ::tidegate_guest::label::SDK
+            #schema
+        ];
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code)]
+        #[unsafe(link_section = "tidegate:label")]
+        #[used]
+        static LABEL: [u8; ::tidegate_guest::label::len(WORDS)] = ::tidegate_guest::label::bytes(WORDS);
     }
 }
 

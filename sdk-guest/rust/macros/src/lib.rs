@@ -28,7 +28,6 @@ use crate::signature::Kind;
 ///   reading it all the same fails. Default: attributes, extensions and data.
 /// - `name = "…"`, `version = "…"`: what `tidegate inspect` shows; constants of type `&str`. Default: those of the package.
 /// - `config_schema = "schema.json"`: a JSON Schema for the configuration, relative to the source file.
-/// - `log_panics`: a panic's message goes to the log. The component then asks for the capability `log`.
 #[proc_macro_attribute]
 pub fn filter(options: TokenStream, function: TokenStream) -> TokenStream {
     module(Kind::Filter, options, function)

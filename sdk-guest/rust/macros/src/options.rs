@@ -13,7 +13,6 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) config_schema: Option<LitStr>,
     pub(crate) needs: Option<Vec<Ident>>,
-    pub(crate) log_panics: bool,
 }
 
 impl Parse for Options {
@@ -37,9 +36,8 @@ impl Options {
             "version" => self.version = Some(value(input)?),
             "config_schema" => self.config_schema = Some(value(input)?),
             "needs" => self.needs = Some(parts(input)?),
-            "log_panics" => self.log_panics = true,
             other => {
-                let known = "name, version, config_schema, needs, log_panics";
+                let known = "name, version, config_schema, needs";
                 return Err(syn::Error::new(key.span(), format!("no option named `{other}`; there are {known}")));
             }
         }

@@ -127,6 +127,35 @@ pub mod tidegate {
                 }
             }
         }
+        /// Last words of a guest that cannot answer any more: its panic, its exception. No capability, so no policy has to grant it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod failure {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Ends the call at once, like a trap that has a message. Does not return. The first 512 bytes of the message reach
+            /// whoever reads of the failure.
+            #[allow(async_fn_in_trait)]
+            pub fn fail(message: &str) -> () {
+                unsafe {
+                    let vec0 = message;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "tidegate:guest/failure@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "fail"]
+                        fn wit_import1(_: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0.cast_mut(), len0);
+                }
+            }
+        }
         /// How events cross the boundary, and what a guest answers. Types only: importing it is no capability.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod events {
@@ -609,24 +638,25 @@ macro_rules! __export_lifecycle_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:tidegate:guest-sdk:lifecycle:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 695] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 754] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb7\x04\x01A\x02\x01\
-A\x09\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05leve\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf2\x04\x01A\x02\x01\
+A\x0b\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05leve\
 l\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x18\
 tidegate:guest/log@0.1.0\x05\0\x01B\x04\x01@\x01\x04names\0y\x04\0\x07counter\x01\
 \0\x01@\x02\x07countery\x06amountw\x01\0\x04\0\x03add\x01\x01\x03\0\x1ctidegate:\
-guest/metrics@0.1.0\x05\x01\x01B\x09\x01p}\x01py\x01r\x04\x06now-msw\x09row-word\
-sy\x05bytes\0\x05index\x01\x04\0\x05batch\x03\0\x02\x01ps\x01r\x02\x05codes\x01\x07\
-reasons\x04\x04\0\x08outcomes\x03\0\x05\x01n\x04\x0aattributes\x0aextensions\x04\
-data\x07context\x04\0\x05needs\x03\0\x07\x03\0\x1btidegate:guest/events@0.1.0\x05\
-\x02\x02\x03\0\x02\x05needs\x01B\x0a\x02\x03\x02\x01\x03\x04\0\x05needs\x03\0\0\x01\
-ks\x01r\x03\x04names\x07versions\x0dconfig-schema\x02\x04\0\x04info\x03\0\x03\x01\
-@\0\0\x04\x04\0\x08describe\x01\x05\x01j\x01\x01\x01s\x01@\x01\x06configs\0\x06\x04\
-\0\x09configure\x01\x07\x04\0\x1etidegate:guest/lifecycle@0.1.0\x05\x04\x04\0\x1c\
-tidegate:guest-sdk/lifecycle\x04\0\x0b\x0f\x01\0\x09lifecycle\x03\0\0\0G\x09prod\
-ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x06\
-0.60.0";
+guest/metrics@0.1.0\x05\x01\x01B\x02\x01@\x01\x07messages\x01\0\x04\0\x04fail\x01\
+\0\x03\0\x1ctidegate:guest/failure@0.1.0\x05\x02\x01B\x09\x01p}\x01py\x01r\x04\x06\
+now-msw\x09row-wordsy\x05bytes\0\x05index\x01\x04\0\x05batch\x03\0\x02\x01ps\x01\
+r\x02\x05codes\x01\x07reasons\x04\x04\0\x08outcomes\x03\0\x05\x01n\x04\x0aattrib\
+utes\x0aextensions\x04data\x07context\x04\0\x05needs\x03\0\x07\x03\0\x1btidegate\
+:guest/events@0.1.0\x05\x03\x02\x03\0\x03\x05needs\x01B\x0a\x02\x03\x02\x01\x04\x04\
+\0\x05needs\x03\0\0\x01ks\x01r\x03\x04names\x07versions\x0dconfig-schema\x02\x04\
+\0\x04info\x03\0\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\x01\x01\x01s\x01\
+@\x01\x06configs\0\x06\x04\0\x09configure\x01\x07\x04\0\x1etidegate:guest/lifecy\
+cle@0.1.0\x05\x05\x04\0\x1ctidegate:guest-sdk/lifecycle\x04\0\x0b\x0f\x01\0\x09l\
+ifecycle\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.2\
+54.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -639,19 +669,21 @@ pub use __export_lifecycle_impl as export_lifecycle;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 598] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb6\x03\x01A\x02\x01\
-A\x06\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05leve\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 657] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf1\x03\x01A\x02\x01\
+A\x08\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05leve\
 l\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x18\
 tidegate:guest/log@0.1.0\x05\0\x01B\x04\x01@\x01\x04names\0y\x04\0\x07counter\x01\
 \0\x01@\x02\x07countery\x06amountw\x01\0\x04\0\x03add\x01\x01\x03\0\x1ctidegate:\
-guest/metrics@0.1.0\x05\x01\x01B\x09\x01p}\x01py\x01r\x04\x06now-msw\x09row-word\
-sy\x05bytes\0\x05index\x01\x04\0\x05batch\x03\0\x02\x01ps\x01r\x02\x05codes\x01\x07\
-reasons\x04\x04\0\x08outcomes\x03\0\x05\x01n\x04\x0aattributes\x0aextensions\x04\
-data\x07context\x04\0\x05needs\x03\0\x07\x03\0\x1btidegate:guest/events@0.1.0\x05\
-\x02\x04\0<tidegate:guest-sdk/lifecycle-with-all-of-its-exports-removed\x04\0\x0b\
-/\x01\0)lifecycle-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+guest/metrics@0.1.0\x05\x01\x01B\x02\x01@\x01\x07messages\x01\0\x04\0\x04fail\x01\
+\0\x03\0\x1ctidegate:guest/failure@0.1.0\x05\x02\x01B\x09\x01p}\x01py\x01r\x04\x06\
+now-msw\x09row-wordsy\x05bytes\0\x05index\x01\x04\0\x05batch\x03\0\x02\x01ps\x01\
+r\x02\x05codes\x01\x07reasons\x04\x04\0\x08outcomes\x03\0\x05\x01n\x04\x0aattrib\
+utes\x0aextensions\x04data\x07context\x04\0\x05needs\x03\0\x07\x03\0\x1btidegate\
+:guest/events@0.1.0\x05\x03\x04\0<tidegate:guest-sdk/lifecycle-with-all-of-its-e\
+xports-removed\x04\0\x0b/\x01\0)lifecycle-with-all-of-its-exports-removed\x03\0\0\
+\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bind\
+gen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

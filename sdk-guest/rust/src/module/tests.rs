@@ -32,7 +32,6 @@ impl Module for Test {
     const VERSION: &'static str = "0";
     const CONFIG_SCHEMA: Option<&'static str> = None;
     const NEEDS: Needs = Needs::ATTRIBUTES;
-    const LOG_PANICS: bool = false;
 
     fn parse(config: &str) -> Result<NoConfig, String> {
         no_config(config)

@@ -9,7 +9,7 @@ struct Config {
     lines: u32,
 }
 
-#[filter(needs(attributes), log_panics)]
+#[filter(needs(attributes))]
 fn flood(event: &Event, config: &Config) -> bool {
     for line in 0..config.lines {
         log!(warn, "line {line} about {}", event.id());
