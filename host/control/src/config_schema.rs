@@ -4,17 +4,18 @@ use serde_json::Value;
 
 /// One way in which a config does not fit.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Misfit {
+pub struct Misfit {
     /// JSON pointer inside the config.
-    pub(crate) pointer: String,
-    pub(crate) problem: String,
+    pub pointer: String,
+    /// One sentence without a full stop.
+    pub problem: String,
 }
 
 /// Misfits reported of one config.
 const MISFITS_MAX: usize = 20;
 
 /// All ways in which `config` does not fit, or that the schema itself is none.
-pub(crate) fn check(schema: &str, config: &Value) -> Result<Vec<Misfit>, String> {
+pub fn check(schema: &str, config: &Value) -> Result<Vec<Misfit>, String> {
     let schema: Value =
         serde_json::from_str(schema).map_err(|error| format!("its config schema is not JSON: {error}"))?;
     let validator =

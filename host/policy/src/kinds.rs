@@ -8,7 +8,7 @@ pub(crate) mod policy;
 pub(crate) mod route;
 pub(crate) mod sink;
 pub(crate) mod source;
-mod wasm;
+pub(crate) mod wasm;
 
 use std::sync::Arc;
 

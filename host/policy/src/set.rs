@@ -128,6 +128,14 @@ impl Set {
         }))
     }
 
+    /// The policies, or everything that is wrong in any file by itself.
+    pub(crate) fn policies_alone(self) -> Result<Vec<FilterPolicy>, Report> {
+        if !self.diagnostics.is_empty() || self.unreadable {
+            return Err(Report::new(self.diagnostics));
+        }
+        Ok(self.policies.into_iter().map(|draft| draft.document).collect())
+    }
+
     fn leads_nowhere(&self, reference: &Reference) -> Option<Diagnostic> {
         let Reference { text, at, kind, id } = reference;
         if self.unreadable || self.names.contains_key(&(*kind, id.clone())) {

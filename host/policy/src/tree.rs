@@ -122,6 +122,11 @@ pub(crate) fn parse(source: &str, mistakes: &mut Mistakes) -> Vec<Tree> {
     trees
 }
 
+/// Whether a word without quotes is a string, and no number, boolean or null.
+pub(crate) fn is_string(word: &str) -> bool {
+    matches!(scalar::resolve(word), Ok(Value::String(_)))
+}
+
 pub(crate) fn begins_document(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
