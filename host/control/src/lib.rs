@@ -8,7 +8,7 @@
 //! [`Control::verify`] does everything that can fail and leaves nothing behind but a report; [`Control::swap`] takes only
 //! what was verified, and cannot fail. What ran before goes on until then.
 
-mod config_schema;
+pub mod config_schema;
 mod control;
 pub mod documents;
 mod generation;
@@ -24,4 +24,4 @@ pub use documents::{DocumentSet, Watch};
 pub use generation::Generation;
 pub use replay::Replay;
 pub use status::{Picture, RouteStatus, SinkStatus, SourceStatus, Status};
-pub use verify::{Connectors, Verified};
+pub use verify::{Connectors, Verified, guest_spec};
