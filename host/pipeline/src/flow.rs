@@ -1,5 +1,7 @@
 //! One batch on one route: match, filter, transform, name. Decides; sends nothing and retries nothing.
 
+pub mod dry;
+
 use std::{collections::HashMap, sync::Arc};
 
 use tidegate_engine::{Decision, Fault, FaultCause, Guest, Kind, Worker};

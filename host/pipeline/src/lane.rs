@@ -17,6 +17,7 @@ use crate::{
     dispatch::{self, Parcel},
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     lag::{Behind, Unsettled},
+    pauses::OPERATOR,
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
     transaction::Together,
@@ -133,6 +134,8 @@ impl LaneTask {
         // While its source is in trouble a lane takes nothing, and goes on settling.
         let mut pause_until: Option<Instant> = None;
         let mut changed = context.live.subscribe();
+        let mut pauses = context.live.pauses().subscribe();
+        let mut stopped = false;
         loop {
             context.shared.unsettled.note(window.events(), window.since().or(held_since));
             let draining = *drain.borrow();
@@ -143,7 +146,19 @@ impl LaneTask {
             if settled && matches!(next, Next::Retry) {
                 next = Next::Take;
             }
-            let room = pause_until.is_none() && window.has_room(options);
+            let held = pauses.borrow_and_update().get(&context.source).cloned();
+            if let Some(reason) = held.as_ref().filter(|_| settled) {
+                let (by, reason) = (OPERATOR.into(), reason.clone());
+                stopped = true;
+                if !matches!(next, Next::Pause) {
+                    context.shared.set(LaneState::Paused { by, reason });
+                }
+            } else if stopped && held.is_none() {
+                stopped = false;
+                next = if matches!(next, Next::Pause) { Next::Take } else { next };
+                context.shared.set(LaneState::Running);
+            }
+            let room = held.is_none() && pause_until.is_none() && window.has_room(options);
             let takes = matches!(next, Next::Take) && !draining && room;
             tokio::select! {
                 biased;
@@ -197,6 +212,7 @@ impl LaneTask {
                     next = Next::Take;
                 }
                 _ = drain.changed(), if !draining => {}
+                Ok(()) = pauses.changed() => {}
                 () = tokio::time::sleep_until(pause_until.unwrap_or_else(Instant::now)), if pause_until.is_some() => pause_until = None,
                 () = tokio::time::sleep(IDLE), if worked && window.is_empty() => {
                     bench.idle();
@@ -393,7 +409,7 @@ fn uses(plan: &Plan, source: &str) -> impl Fn(usize) -> bool + use<> {
     move |id| ids.contains(&id)
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,15 +17,18 @@ mod flow;
 mod lag;
 mod lane;
 mod live;
+mod pauses;
 mod pipeline;
 pub mod plan;
 mod tally;
 mod transaction;
 mod window;
 
+pub use flow::dry;
 pub use lag::Behind;
 pub use lane::LaneState;
 pub use live::Live;
+pub use pauses::{Held, OPERATOR, Pauses};
 pub use pipeline::{LaneStatus, Pipeline, SourceState};
 pub use plan::Plan;
 pub use tally::{RouteTally, Tally};

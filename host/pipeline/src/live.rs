@@ -5,19 +5,20 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::Plan;
+use crate::{Plan, pauses::Pauses};
 
 /// The plan that new batches are decided by. Reading is wait-free; swapping is one atomic store.
 #[derive(Debug)]
 pub struct Live {
     plan: ArcSwap<Plan>,
     changed: watch::Sender<u64>,
+    pauses: Pauses,
 }
 
 impl Live {
     /// Starts with this plan.
     pub fn new(plan: Plan) -> Arc<Live> {
-        Arc::new(Live { plan: ArcSwap::from_pointee(plan), changed: watch::Sender::new(0) })
+        Arc::new(Live { plan: ArcSwap::from_pointee(plan), changed: watch::Sender::new(0), pauses: Pauses::default() })
     }
 
     /// The plan for one batch: hold it for the whole batch and no longer.
@@ -31,6 +32,16 @@ impl Live {
         let before = self.plan.swap(Arc::new(plan));
         self.changed.send_modify(|count| *count += 1);
         before
+    }
+
+    /// Lets lanes that paused in front of an event try it once more, although the plan is the same.
+    pub fn try_again(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What an operator holds.
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
     }
 
     /// Wakes whoever waits for another plan: a lane that paused, say.

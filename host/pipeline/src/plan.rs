@@ -102,6 +102,16 @@ impl Stage {
             Body::Native(_) => "native",
         }
     }
+
+    /// What the module is asked as; `native` where the host decides.
+    pub fn kind(&self) -> &'static str {
+        match &self.body {
+            Body::Wasm { kind: Kind::Filter, .. } => "filter",
+            Body::Wasm { kind: Kind::Transform, .. } => "transform",
+            Body::Wasm { kind: Kind::Matcher, .. } => "matcher",
+            Body::Native(_) => "native",
+        }
+    }
 }
 
 /// What happens to an event, per cause. Each is explicit: a stream has no 5xx to fall back on.
