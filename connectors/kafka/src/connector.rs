@@ -6,6 +6,7 @@ use tidegate_connector::{ConfigError, Connector, Place, Source, Writer};
 
 use crate::sink::{Back, KafkaWriter, SinkConfig};
 use crate::source::{KafkaSource, SourceConfig};
+use crate::transaction;
 
 /// The `kafka` connector.
 ///
@@ -37,6 +38,14 @@ impl Connector for Kafka {
 
     fn has_topics(&self) -> bool {
         true
+    }
+
+    fn is_transactional(&self, source: &Value) -> bool {
+        SourceConfig::read("namespace/name", source, None).is_ok_and(|source| source.is_transactional())
+    }
+
+    fn check_transaction(&self, source: &Value, sink: &Value) -> Vec<ConfigError> {
+        transaction::check(source, sink)
     }
 
     fn open_source(&self, id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Source>, Vec<ConfigError>> {

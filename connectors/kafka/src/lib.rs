@@ -9,5 +9,6 @@ mod connector;
 mod sink;
 mod source;
 mod topics;
+mod transaction;
 
 pub use connector::Kafka;

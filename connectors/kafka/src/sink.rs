@@ -14,6 +14,7 @@
 
 mod back;
 mod config;
+mod message;
 mod outcome;
 mod reports;
 
@@ -21,41 +22,32 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
-use tidegate_connector::{DESTINATION, Progress, Trouble, WriteError, Writer};
-use tidegate_event::{Event, json};
+use rdkafka::producer::{Producer as _, PurgeConfig, ThreadedProducer};
+use tidegate_connector::{Participant, Progress, Trouble, WriteError, Writer};
+use tidegate_event::Event;
 
 pub(crate) use self::back::Back;
-pub(crate) use self::config::SinkConfig;
-use self::outcome::Outcome;
-use self::reports::{Reporter, Reports, Waited};
-use crate::binding;
-use crate::client::cause;
-use crate::topics;
+pub(crate) use self::config::{Compression, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT, SinkConfig, UNKNOWN_AFTER_MS};
+pub(crate) use self::message::{Refusal, hand_over, says};
+pub(crate) use self::outcome::Outcome;
+use self::reports::Waited;
+pub(crate) use self::reports::{Reporter, Reports};
 
-type Producer = ThreadedProducer<Reporter>;
+/// Answered by a thread of its own.
+pub(crate) type Producer = ThreadedProducer<Reporter>;
 
 /// Writes to the topics of one cluster.
 pub(crate) struct KafkaWriter {
-    config: SinkConfig,
+    config: Arc<SinkConfig>,
     /// Made with the first write, and anew where that may help.
     producer: Option<Producer>,
     reports: Arc<Reports>,
     progress: Progress,
 }
 
-/// Why an event was not handed over.
-enum Refusal {
-    /// It never will be.
-    Event(String),
-    /// For now; nor is anything behind it.
-    Now(String),
-}
-
 impl KafkaWriter {
     pub(crate) fn new(config: SinkConfig) -> Self {
-        Self { config, producer: None, reports: Arc::default(), progress: Progress::default() }
+        Self { config: Arc::new(config), producer: None, reports: Arc::default(), progress: Progress::default() }
     }
 
     fn connect(&mut self) -> Result<(), Trouble> {
@@ -96,7 +88,7 @@ impl KafkaWriter {
             match refusal {
                 Refusal::Event(cause) => self.progress.refused(index, cause),
                 // Nothing behind it goes: it would get ahead.
-                Refusal::Now(cause) => return Err(Trouble::new(cause)),
+                Refusal::Now(cause) | Refusal::Full(cause) => return Err(Trouble::new(cause)),
             }
         }
         Ok(())
@@ -122,13 +114,15 @@ impl KafkaWriter {
                 self.progress.delivered(index);
                 continue;
             };
-            match outcome::of(code) {
+            match Outcome::of(code) {
                 Outcome::TooLarge => too_large.push(index),
-                Outcome::Refused => self.progress.refused(index, self.says(&events[index], code)),
-                Outcome::Again => drop(trouble.get_or_insert_with(|| Trouble::new(self.says(&events[index], code)))),
+                Outcome::Refused => self.progress.refused(index, says(&self.config, &events[index], code)),
+                Outcome::Again => {
+                    trouble.get_or_insert_with(|| Trouble::new(says(&self.config, &events[index], code)));
+                }
                 Outcome::Broken => {
                     again = true;
-                    trouble.get_or_insert_with(|| Trouble::new(self.says(&events[index], code)));
+                    trouble.get_or_insert_with(|| Trouble::new(says(&self.config, &events[index], code)));
                 }
             }
         }
@@ -152,7 +146,7 @@ impl KafkaWriter {
                 self.reports.expect_one_less();
                 match refusal {
                     Refusal::Event(cause) => self.progress.refused(index, cause),
-                    Refusal::Now(cause) => return Err(Trouble::new(cause)),
+                    Refusal::Now(cause) | Refusal::Full(cause) => return Err(Trouble::new(cause)),
                 }
                 continue;
             }
@@ -161,68 +155,19 @@ impl KafkaWriter {
                 self.reports.all_at_last().await;
             }
             for (index, result) in self.reports.take() {
-                match result.map(|code| (code, outcome::of(code))) {
+                match result.map(|code| (code, Outcome::of(code))) {
                     None => self.progress.delivered(index),
                     Some((code, Outcome::TooLarge | Outcome::Refused)) => {
-                        self.progress.refused(index, self.says(&events[index], code));
+                        self.progress.refused(index, says(&self.config, &events[index], code));
                     }
                     Some((code, Outcome::Again | Outcome::Broken)) => {
-                        return Err(Trouble::new(self.says(&events[index], code)));
+                        return Err(Trouble::new(says(&self.config, &events[index], code)));
                     }
                 }
             }
         }
         Ok(())
     }
-
-    fn says(&self, event: &Event, code: RDKafkaErrorCode) -> String {
-        let topic = topic_of(&self.config, event).unwrap_or_default();
-        format!("topic {topic}: {code}")
-    }
-}
-
-/// The topic a route chose, else the sink's own.
-fn topic_of<'a>(config: &'a SinkConfig, event: &'a Event) -> Option<&'a str> {
-    event.context(DESTINATION).or(config.topic.as_deref())
-}
-
-fn hand_over(
-    producer: &Producer,
-    config: &SinkConfig,
-    buffer: &mut Vec<u8>,
-    event: &Event,
-    index: usize,
-) -> Result<(), Refusal> {
-    let topic = topic_of(config, event)
-        .ok_or_else(|| Refusal::Event("no topic: neither the route's target nor the sink names one".to_owned()))?;
-    if let Some(problem) = topics::problem(topic) {
-        return Err(Refusal::Event(format!("`{topic}` {problem}")));
-    }
-    let structured = binding::is_structured(event, config.mode);
-    let value = if structured {
-        buffer.clear();
-        json::encode(event, buffer);
-        Some(&**buffer)
-    } else {
-        event.data().map(|data| data.bytes)
-    };
-    let key = match &config.key {
-        None => event.ordering_key().map(std::borrow::Cow::Borrowed),
-        Some(attribute) => event.attribute(attribute),
-    };
-    let mut record: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(topic, index);
-    record = record.headers(binding::headers(event, structured, &config.pass));
-    record.key = key.as_ref().map(|key| key.as_bytes());
-    record.payload = value;
-    producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
-        Some(code @ (RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::Fatal)) => Refusal::Now(code.to_string()),
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
-            let limit = config.max_message_bytes.0;
-            Refusal::Event(format!("topic {topic}: larger than `maxMessageBytes` ({limit})"))
-        }
-        Some(code) if matches!(outcome::of(code), Outcome::Refused) => Refusal::Event(format!("topic {topic}: {code}")),
-        Some(_) | None => Refusal::Now(cause(&error)),
-    })
 }
 
 #[async_trait]
@@ -237,5 +182,9 @@ impl Writer for KafkaWriter {
     async fn close(&mut self) -> Result<(), WriteError> {
         self.disconnect().await;
         Ok(())
+    }
+
+    fn participant(&self) -> Option<Participant> {
+        Some(Participant::new(self.config.clone()))
     }
 }

@@ -9,6 +9,8 @@
 //! up, within the callback of the rebalance and for at most `drainTimeout`. A partition that was lost already (the session has
 //! run out) is given up at once, and nothing of it is committed.
 //!
+//! **Exactly once.** With `delivery: exactlyOnce` nothing is committed but in transactions, together with what came of it: see [`transactions`].
+//!
 //! **Position.** What was settled is committed every `commitInterval`, when a partition is given up, and when a lane is closed.
 
 mod config;
@@ -16,6 +18,7 @@ mod context;
 mod group;
 mod lane;
 mod partition;
+mod transactions;
 
 use std::sync::Arc;
 

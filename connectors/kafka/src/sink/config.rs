@@ -28,10 +28,10 @@ use crate::client::{self, Connection, RawSasl, RawTls};
 use crate::topics;
 
 /// Kafka's brokers take a little more by default.
-const MESSAGE_BYTES_DEFAULT: Size = Size(1_000_000);
-const MESSAGE_BYTES: (Size, Size) = (Size(1 << 10), Size(256 << 20));
+pub(crate) const MESSAGE_BYTES_DEFAULT: Size = Size(1_000_000);
+pub(crate) const MESSAGE_BYTES: (Size, Size) = (Size(1 << 10), Size(256 << 20));
 /// How long a new topic may take to become known before it counts as unknown.
-const UNKNOWN_AFTER_MS: &str = "5000";
+pub(crate) const UNKNOWN_AFTER_MS: &str = "5000";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -54,13 +54,26 @@ struct Raw {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Compression {
+pub(crate) enum Compression {
     #[default]
     None,
     Gzip,
     Snappy,
     Lz4,
     Zstd,
+}
+
+impl Compression {
+    /// As librdkafka calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Snappy => "snappy",
+            Compression::Lz4 => "lz4",
+            Compression::Zstd => "zstd",
+        }
+    }
 }
 
 /// A Kafka sink, checked.
@@ -120,16 +133,7 @@ impl SinkConfig {
             .set("linger.ms", self.linger.as_millis().to_string())
             .set("message.max.bytes", self.max_message_bytes.0.to_string())
             .set("batch.size", self.max_message_bytes.0.min(MESSAGE_BYTES_DEFAULT.0).to_string())
-            .set(
-                "compression.type",
-                match self.compression {
-                    Compression::None => "none",
-                    Compression::Gzip => "gzip",
-                    Compression::Snappy => "snappy",
-                    Compression::Lz4 => "lz4",
-                    Compression::Zstd => "zstd",
-                },
-            );
+            .set("compression.type", self.compression.name());
         Ok(config)
     }
 }

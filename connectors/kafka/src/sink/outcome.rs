@@ -11,42 +11,44 @@
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Refused,
     TooLarge,
     Again,
     Broken,
 }
 
-pub(super) fn of(code: Code) -> Outcome {
-    if matches!(code, Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) {
-        return Outcome::TooLarge;
-    }
-    let refused = matches!(
-        code,
-        Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition
-            | Code::InvalidTopic
-            | Code::TopicAuthorizationFailed
-            | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-    );
-    let broken = matches!(
-        code,
-        Code::Fatal
-            | Code::Authentication
-            | Code::SaslAuthenticationFailed
-            | Code::OutOfOrderSequenceNumber
-            | Code::UnknownProducerId
-            | Code::InvalidProducerEpoch
-            | Code::ProducerFenced
-            | Code::ClusterAuthorizationFailed
-    );
-    match (refused, broken) {
-        (true, _) => Outcome::Refused,
-        (false, true) => Outcome::Broken,
-        (false, false) => Outcome::Again,
+impl Outcome {
+    pub(crate) fn of(code: Code) -> Outcome {
+        if matches!(code, Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) {
+            return Outcome::TooLarge;
+        }
+        let refused = matches!(
+            code,
+            Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::InvalidTopic
+                | Code::TopicAuthorizationFailed
+                | Code::InvalidRecord
+                | Code::InvalidTimestamp
+                | Code::PolicyViolation
+        );
+        let broken = matches!(
+            code,
+            Code::Fatal
+                | Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::OutOfOrderSequenceNumber
+                | Code::UnknownProducerId
+                | Code::InvalidProducerEpoch
+                | Code::ProducerFenced
+                | Code::ClusterAuthorizationFailed
+        );
+        match (refused, broken) {
+            (true, _) => Outcome::Refused,
+            (false, true) => Outcome::Broken,
+            (false, false) => Outcome::Again,
+        }
     }
 }

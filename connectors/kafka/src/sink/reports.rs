@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 use crate::client::is_refusal;
 
 /// Each position of the group that was handed over, with what went wrong, if anything.
-type Reported = Vec<(usize, Option<RDKafkaErrorCode>)>;
+pub(crate) type Reported = Vec<(usize, Option<RDKafkaErrorCode>)>;
 
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub(crate) struct Reports {
     state: Mutex<State>,
     /// All that is expected was reported.
     complete: Notify,
@@ -35,7 +35,7 @@ struct State {
 
 /// How waiting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waited {
+pub(crate) enum Waited {
     Complete,
     /// Nothing was reported for too long.
     TooLong,
@@ -46,17 +46,17 @@ impl Reports {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn expect_one(&self) {
+    pub(crate) fn expect_one(&self) {
         self.state().expected += 1;
     }
 
     /// It was not handed over after all.
-    pub(super) fn expect_one_less(&self) {
+    pub(crate) fn expect_one_less(&self) {
         self.state().expected -= 1;
     }
 
     /// Waits until all is reported, as long as something is now and then.
-    pub(super) async fn all(&self, patience: Duration) -> Waited {
+    pub(crate) async fn all(&self, patience: Duration) -> Waited {
         loop {
             let complete = self.complete.notified();
             let before = {
@@ -73,29 +73,29 @@ impl Reports {
     }
 
     /// The same for what was taken back, which librdkafka reports at once.
-    pub(super) async fn all_at_last(&self) {
+    pub(crate) async fn all_at_last(&self) {
         while self.all(Duration::from_secs(1)).await == Waited::TooLong {}
     }
 
     /// What was reported, and nothing is expected any more.
-    pub(super) fn take(&self) -> Reported {
+    pub(crate) fn take(&self) -> Reported {
         let mut state = self.state();
         state.expected = 0;
         state.complaint = None;
         std::mem::take(&mut state.reported)
     }
 
-    pub(super) fn take_complaint(&self) -> Option<String> {
+    pub(crate) fn take_complaint(&self) -> Option<String> {
         self.state().complaint.take()
     }
 
-    pub(super) fn take_refusal(&self) -> bool {
+    pub(crate) fn take_refusal(&self) -> bool {
         std::mem::take(&mut self.state().refusal)
     }
 }
 
 /// What librdkafka calls back.
-pub(super) struct Reporter(pub(super) Arc<Reports>);
+pub(crate) struct Reporter(pub(crate) Arc<Reports>);
 
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -15,8 +15,11 @@
 //! | `isolation` | `committed` | `committed` or `uncommitted`: whether messages of open and aborted transactions are read |
 //! | `validate` | `envelope` | `envelope` or `full`: how much of a structured event's JSON is checked |
 //! | `envelope` | none | wraps messages that are no events; knows `${topic}`, `${partition}`, `${offset}`, `${key}`; `id` is `TOPIC-PARTITION-OFFSET` |
+//! | `delivery` | `atLeastOnce` | `atLeastOnce` or `exactlyOnce`: what comes of its events, dead letters too, and how far it has read are written in one transaction ([`transactions`](super::transactions)) |
+//! | `transaction` | – | with `exactlyOnce`: `{timeout: 15s, compression: none}`. `timeout` (1s to 15m, and what the broker allows) is how long others may wait for what a host that is gone had begun |
 //! | `acceptHeaders` | none | headers that become context (`header.NAME`); of one that is there several times the last |
 
+use std::path::Path;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -26,8 +29,10 @@ use tidegate_connector::config::{self, Size, Time, ValidateConfig};
 use tidegate_connector::envelope::{Envelope, EnvelopeConfig, Transport};
 use tidegate_connector::{ConfigError, HeadersConfig, Place};
 
+use super::transactions::Identity;
 use crate::binding::{self, Reader};
 use crate::client::{self, Connection, RawSasl, RawTls};
+use crate::sink::Compression;
 use crate::topics;
 
 const TOPICS_MAX: usize = 64;
@@ -68,6 +73,9 @@ struct Raw {
     validate: ValidateConfig,
     envelope: Option<EnvelopeConfig>,
     #[serde(default)]
+    delivery: Delivery,
+    transaction: Option<RawTransaction>,
+    #[serde(default)]
     accept_headers: HeadersConfig,
 }
 
@@ -95,6 +103,31 @@ enum Isolation {
     Uncommitted,
 }
 
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+enum Delivery {
+    #[default]
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawTransaction {
+    timeout: Option<Time>,
+    #[serde(default)]
+    compression: Compression,
+}
+
+/// How transactions are made.
+#[derive(Debug)]
+pub(super) struct Transactional {
+    pub(super) timeout: Duration,
+    pub(super) compression: Compression,
+    /// Where the name is kept that the brokers know this host by.
+    pub(super) identity: Identity,
+}
+
 /// A Kafka source, checked.
 #[derive(Debug)]
 pub(crate) struct SourceConfig {
@@ -105,6 +138,8 @@ pub(crate) struct SourceConfig {
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
     pub(super) reader: Reader,
+    /// Where it delivers exactly once.
+    pub(super) transactional: Option<Transactional>,
     start: Start,
     rebalance: Rebalance,
     session_timeout: Duration,
@@ -118,6 +153,7 @@ impl SourceConfig {
     pub(crate) fn read(id: &str, value: &Value, place: Option<&Place<'_>>) -> Result<Self, Vec<ConfigError>> {
         let raw: Raw = config::parse(value)?;
         let mut errors = Vec::new();
+        let transactional = raw.transactional(id, place, &mut errors);
         let connection = Connection::check(&raw.brokers, raw.tls, raw.sasl, client::base_dir(place), &mut errors);
         let subscription = subscription(&raw.topics, &mut errors);
         let group = raw.group.unwrap_or_else(|| id.replace('/', "."));
@@ -150,6 +186,7 @@ impl SourceConfig {
             drain_timeout,
             commit_interval,
             reader: Reader { validate, envelope, accept },
+            transactional,
             start: raw.start,
             rebalance: raw.rebalance,
             session_timeout,
@@ -157,6 +194,11 @@ impl SourceConfig {
             isolation: raw.isolation,
             patterns: raw.topics.iter().any(|topic| topics::is_pattern(topic)),
         })
+    }
+
+    /// Whether it delivers exactly once.
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.transactional.is_some()
     }
 
     /// Whether messages of open transactions are not read yet.
@@ -205,6 +247,38 @@ impl SourceConfig {
             config.set("topic.metadata.refresh.interval.ms", PATTERNS_MS).set("topic.blacklist", "^__");
         }
         Ok(config)
+    }
+}
+
+impl Raw {
+    fn transactional(
+        &self,
+        id: &str,
+        place: Option<&Place<'_>>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Transactional> {
+        let ms = Duration::from_millis;
+        if self.delivery == Delivery::AtLeastOnce {
+            if self.transaction.is_some() {
+                let error =
+                    ConfigError::new("/transaction", "there are no transactions without `delivery: exactlyOnce`");
+                errors.push(error.hint("leave it out, or add `delivery: exactlyOnce`"));
+            }
+            return None;
+        }
+        if matches!(self.isolation, Isolation::Uncommitted) {
+            let error = ConfigError::new("/isolation", "`uncommitted` beside `delivery: exactlyOnce`");
+            errors.push(error.hint("leave it out: what is read uncommitted may never have been"));
+        }
+        if self.commit_interval.is_some() {
+            let error = ConfigError::new("/commitInterval", "`commitInterval` beside `delivery: exactlyOnce`");
+            errors.push(error.hint("leave it out: every transaction commits the position"));
+        }
+        let RawTransaction { timeout, compression } = self.transaction.unwrap_or_default();
+        let limits = (ms(1_000), ms(900_000), "1s and 15m");
+        let timeout = Time::within(timeout, ms(15_000), limits, "/transaction/timeout", errors);
+        let identity = Identity::new(id, place.map_or(Path::new(""), |place| place.state_dir));
+        Some(Transactional { timeout, compression, identity })
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use super::config::SourceConfig;
 use super::context::{Consumer, Context};
 use super::partition::Partition;
+use super::transactions::{Transactions, Worker};
 use crate::client::{cause, is_refusal};
 
 /// How often the thread looks whether it is still wanted, at least.
@@ -34,6 +35,8 @@ pub(super) struct Group {
     /// There is a lane to hand out, or trouble.
     news: Notify,
     settlements: Arc<Settlements>,
+    /// Where it delivers exactly once.
+    pub(super) transactions: Option<Transactions>,
     closing: AtomicBool,
     left: watch::Sender<bool>,
 }
@@ -96,12 +99,15 @@ impl Group {
     pub(super) fn join(config: &Arc<SourceConfig>) -> Result<Arc<Group>, SourceError> {
         let failed = |cause: String| SourceError::Transient { place: config.connection.brokers.to_string(), cause };
         let client = config.client_config().map_err(failed)?;
+        let identity = config.transactional.as_ref().map(|how| how.identity.get()).transpose().map_err(failed)?;
+        let (transactions, worker) = identity.map(|name| Worker::new(config, name)).unzip();
         let group = Arc::new(Group {
             config: config.clone(),
             consumer: Mutex::new(Weak::new()),
             assigned: Mutex::default(),
             news: Notify::new(),
             settlements: Arc::default(),
+            transactions,
             closing: AtomicBool::new(false),
             left: watch::Sender::new(false),
         });
@@ -116,6 +122,11 @@ impl Group {
         // One reference is the thread's own; without another nobody wants it any more.
         let run = move || member.run(consumer, || wanted.strong_count() > 1);
         thread::Builder::new().name(name).spawn(run).map_err(|error| failed(error.to_string()))?;
+        if let Some(worker) = worker {
+            let (name, group) = (format!("kafka {} tx", config.group), Arc::downgrade(&group));
+            let run = move || worker.run(&group);
+            thread::Builder::new().name(name).spawn(run).map_err(|error| failed(error.to_string()))?;
+        }
         Ok(group)
     }
 

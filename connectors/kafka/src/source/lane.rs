@@ -16,6 +16,7 @@ use tidegate_connector::{
 
 use super::group::Group;
 use super::partition::{NOWHERE, Partition};
+use super::transactions::Positions;
 use crate::binding::Reader;
 use crate::client::cause;
 
@@ -90,9 +91,17 @@ impl KafkaLane {
         }
         let batch = self.decode(held.as_ref(), &messages, bytes);
         let end = batch.end;
+        let place = self.group.transactions.clone().map(|transactions| {
+            let positions = Positions { start: self.partition.ledger.resume(), behind: batch.behind.clone(), end };
+            (transactions, positions)
+        });
         match self.partition.ledger.deliver(batch) {
-            Some(delivery) => {
+            Some(mut delivery) => {
                 self.position = end;
+                if let Some((transactions, positions)) = place {
+                    let settlement = delivery.settlement;
+                    delivery.settlement = transactions.settlement(settlement, self.partition.clone(), positions);
+                }
                 Ok(Taken::Delivery(delivery))
             }
             // Nacked this moment: goes back first.

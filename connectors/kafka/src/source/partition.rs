@@ -66,7 +66,9 @@ impl Partition {
             settling.settled.store(position, Ordering::Release);
             settlements.one_more();
             let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
-            if position >= *tried + COMMIT_EVERY && !settling.lost.load(Ordering::Acquire) {
+            // In a transaction it was committed before.
+            let known = settling.committed.load(Ordering::Acquire) >= position;
+            if !known && position >= *tried + COMMIT_EVERY && !settling.lost.load(Ordering::Acquire) {
                 *tried = position;
                 commit_soon(&consumer, &of, number, position);
             }
@@ -100,6 +102,10 @@ impl Partition {
         self.end();
     }
 
+    pub(super) fn is_lost(&self) -> bool {
+        self.shared.lost.load(Ordering::Acquire)
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.queue().is_none()
     }
@@ -117,6 +123,7 @@ impl Partition {
 
     /// Positions count from another beginning.
     pub(super) fn was_reset(&self) {
+        self.shared.settled.store(NOWHERE, Ordering::Release);
         self.shared.committed.store(NOWHERE, Ordering::Release);
     }
 
