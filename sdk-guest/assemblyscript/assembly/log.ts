@@ -1,6 +1,6 @@
 /** Log lines, a capability: a component that does not log does not import it. */
 
-import { Buffer } from "./abi/buffer";
+import { BUFFER, Buffer } from "./abi/buffer";
 import { encode } from "./text/utf8";
 
 // @ts-ignore: decorator
@@ -8,7 +8,7 @@ import { encode } from "./text/utf8";
 declare function write(level: u32, message: usize, length: u32): void;
 
 // @ts-ignore: decorator
-@lazy const line: Buffer = new Buffer();
+@lazy const line: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 function put(level: u32, message: string): void {
   line.length = 0;

@@ -1,6 +1,6 @@
 /** Counters, a capability: a component that does not count does not import it. */
 
-import { Buffer } from "./abi/buffer";
+import { BUFFER, Buffer } from "./abi/buffer";
 import { encode } from "./text/utf8";
 
 // @ts-ignore: decorator
@@ -12,7 +12,7 @@ declare function counter(name: usize, length: u32): u32;
 declare function add(counter: u32, amount: u64): void;
 
 // @ts-ignore: decorator
-@lazy const nameBytes: Buffer = new Buffer();
+@lazy const nameBytes: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 /** A counter of the host, registered when it is first used. The policy must grant `metrics`. */
 @final

@@ -1,6 +1,6 @@
 /** The names that a matcher gives to events. */
 
-import { Buffer, same } from "./abi/buffer";
+import { BUFFER, Buffer, same } from "./abi/buffer";
 import { decode, encode } from "./text/utf8";
 
 /** Distinct names in one batch that the contract allows. */
@@ -10,15 +10,15 @@ const LEVELS_MAX: u32 = 16;
 
 /** (start, length) of each name of the batch: starts count from the beginning of `nameBytes` until the batch is answered. */
 // @ts-ignore: decorator
-@lazy export const names: Buffer = new Buffer();
+@lazy export const names: Buffer = changetype<Buffer>(memory.data(BUFFER));
 // @ts-ignore: decorator
-@lazy export const nameBytes: Buffer = new Buffer();
+@lazy export const nameBytes: Buffer = changetype<Buffer>(memory.data(BUFFER));
 /** Rows and positions of the batch. */
 // @ts-ignore: decorator
-@lazy export const pairs: Buffer = new Buffer();
+@lazy export const pairs: Buffer = changetype<Buffer>(memory.data(BUFFER));
 /** Positions of the event at hand, ascending. */
 // @ts-ignore: decorator
-@lazy const given: Buffer = new Buffer();
+@lazy const given: Buffer = changetype<Buffer>(memory.data(BUFFER));
 let problem: string | null = null;
 let tooMany: bool = false;
 

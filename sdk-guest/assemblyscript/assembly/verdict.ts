@@ -1,6 +1,6 @@
 /** What a function answers about one event, and the codes that a batch of answers becomes. */
 
-import { Buffer, same } from "./abi/buffer";
+import { BUFFER, Buffer, same } from "./abi/buffer";
 import { Output } from "./output";
 import { encode } from "./text/utf8";
 
@@ -49,22 +49,22 @@ export class Verdict {
 
 /** The last verdicts made, by the place of their reason: one with a literal reason is made once. */
 const MADE: u32 = 64;
-const made: StaticArray<Verdict> = new StaticArray<Verdict>(MADE).fill(Verdict.keep);
+const made: StaticArray<Verdict | null> = new StaticArray<Verdict | null>(MADE);
 
 function verdict(kind: u32, reason: string): Verdict {
   const slot = ((<u32>changetype<usize>(reason) >> 4) * 4 + kind) & (MADE - 1);
   const known = unchecked(made[slot]);
-  if (known.reason === reason && known.kind == kind) return known;
+  if (known !== null && known.kind == kind && changetype<usize>(known.reason) == changetype<usize>(reason)) return known;
   const fresh = new Verdict(kind, reason);
   unchecked((made[slot] = fresh));
   return fresh;
 }
 
 /** The answers of one batch. */
-export const codes: Buffer = new Buffer();
+export const codes: Buffer = changetype<Buffer>(memory.data(BUFFER));
 /** (start, length) of each reason: starts count from the beginning of `reasonBytes` until the batch is answered. */
-export const reasons: Buffer = new Buffer();
-export const reasonBytes: Buffer = new Buffer();
+export const reasons: Buffer = changetype<Buffer>(memory.data(BUFFER));
+export const reasonBytes: Buffer = changetype<Buffer>(memory.data(BUFFER));
 let batch: u32 = 0;
 
 export function beginAnswers(events: u32): void {

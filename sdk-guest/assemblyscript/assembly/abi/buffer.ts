@@ -1,10 +1,16 @@
 /** Bytes that grow, outside of the garbage collector, and stay for the next call: nothing is allocated for a batch. */
 
-/** A growing run of bytes. `length` is what is in it. */
+/** Bytes of an empty buffer, which are zeros. */
+export const BUFFER: i32 = 12;
+
+/** A growing run of bytes: `changetype<Buffer>(memory.data(BUFFER))`. */
+// @ts-ignore: decorator
+@unmanaged @final
 export class Buffer {
-  start: usize = 0;
-  length: u32 = 0;
-  private capacity: u32 = 0;
+  start: usize;
+  /** What is in it. */
+  length: u32;
+  private capacity: u32;
 
   /** Where the next byte goes. */
   @inline
@@ -21,7 +27,12 @@ export class Buffer {
 
   private grow(more: u32): void {
     const capacity = max<u32>(this.length + more, this.length + (this.length >> 1)) + 255 & ~255;
-    this.start = this.start == 0 ? heap.alloc(capacity) : heap.realloc(this.start, capacity);
+    const grown = heap.alloc(capacity);
+    if (this.start != 0) {
+      memory.copy(grown, this.start, this.length);
+      heap.free(this.start);
+    }
+    this.start = grown;
     this.capacity = capacity;
   }
 

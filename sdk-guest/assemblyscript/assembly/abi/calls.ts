@@ -12,7 +12,7 @@ import { readConfig } from "../json/config";
 import { encode } from "../text/utf8";
 import { Verdict, answer, beginAnswers, codes, reasonBytes, reasons } from "../verdict";
 import * as batch from "./batch";
-import { Buffer } from "./buffer";
+import { BUFFER, Buffer } from "./buffer";
 import { beginDrafts, bytes as draftBytes, index as draftIndex, settleMany, settleNone, settleOne, written } from "./drafts";
 import { ROW_WORDS } from "./layout";
 import "./failure";
@@ -20,7 +20,7 @@ import { breathe, callEnded } from "./memory";
 
 /** The record at hand: the largest is `apply`'s. */
 const record: usize = memory.data(52, 8);
-const words: Buffer = new Buffer();
+const words: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 /** `describe`: name, version and schema lie in the module as UTF-8. A schema of length 0 is none. */
 export function described(name: usize, nameLength: u32, version: usize, versionLength: u32, schema: usize, schemaLength: u32): usize {

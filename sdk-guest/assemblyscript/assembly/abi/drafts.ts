@@ -3,19 +3,19 @@
 import { isText } from "../text/utf8";
 import { Kind, beginEntry, endEntry, nextEntry } from "../value";
 import { bytes as batchBytes } from "./batch";
-import { Buffer, copy } from "./buffer";
+import { BUFFER, Buffer, copy } from "./buffer";
 import {
   CONTEXT, DATA, ENTRY_HEAD, EXTENSIONS, EXTENSIONS_CHANGED, FIELDS, FLAGS, FORM, FORM_SHIFT, HAS_DATA, INHERIT, ORIGIN, ROW_BYTES, SPANS,
   WITHHELD_SHIFT,
 } from "./layout";
 
 // @ts-ignore: decorator
-@lazy export const bytes: Buffer = new Buffer();
+@lazy export const bytes: Buffer = changetype<Buffer>(memory.data(BUFFER));
 // @ts-ignore: decorator
-@lazy export const index: Buffer = new Buffer();
+@lazy export const index: Buffer = changetype<Buffer>(memory.data(BUFFER));
 /** What is moved about. */
 // @ts-ignore: decorator
-@lazy const scratch: Buffer = new Buffer();
+@lazy const scratch: Buffer = changetype<Buffer>(memory.data(BUFFER));
 /** The run and the entry that `openEntry` began. */
 let openRun: u32 = 0;
 let openHead: u32 = 0;

@@ -1,6 +1,6 @@
 /** Steps over JSON. Every function takes where it is and where the text ends, and gives where it then is; 0 is a mistake. */
 
-import { Buffer } from "../abi/buffer";
+import { BUFFER, Buffer } from "../abi/buffer";
 
 /** What is wrong, after a 0. */
 export let mistake: string = "";
@@ -129,7 +129,7 @@ export function word(at: usize, end: usize): usize {
 
 /** Which brackets are open, one byte each. On the heap: a text may open as many as it has bytes. */
 // @ts-ignore: decorator
-@lazy const open: Buffer = new Buffer();
+@lazy const open: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 /** A whole value, of any depth. */
 export function value(at: usize, end: usize): usize {

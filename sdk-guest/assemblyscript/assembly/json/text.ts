@@ -1,6 +1,6 @@
 /** Strings of JSON, with what is escaped in them. */
 
-import { Buffer, copy } from "../abi/buffer";
+import { BUFFER, Buffer, copy } from "../abi/buffer";
 import { text } from "../text/intern";
 import { isAscii, putCode } from "../text/utf8";
 import { isUtf8 } from "../text/valid";
@@ -10,7 +10,7 @@ import { digit, plain, rest, wrong } from "./scan";
 export let start: usize = 0;
 export let length: u32 = 0;
 // @ts-ignore: decorator
-@lazy const unescaped: Buffer = new Buffer();
+@lazy const unescaped: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 /** Reads a string from behind its opening quote: `start` and `length` are its bytes. Gives where it then is; 0 is a mistake. */
 export function scanText(at: usize, end: usize): usize {

@@ -15,7 +15,7 @@ const SHORT: u32 = 60;
 /** Its length, then its bytes. */
 const SLOT: u32 = 64;
 
-const strings: StaticArray<string> = new StaticArray<string>(SLOTS).fill("");
+const strings: StaticArray<string | null> = new StaticArray<string | null>(SLOTS);
 let copies: usize = 0;
 
 /** The text of `length` bytes of UTF-8. */
@@ -28,7 +28,7 @@ export function text(start: usize, length: u32): string {
   }
   const slot = hash(start, length);
   const at = copies + slot * SLOT;
-  if (load<u32>(at) == length && same(at + 4, start, length)) return unchecked(strings[slot]);
+  if (load<u32>(at) == length && same(at + 4, start, length)) return changetype<string>(unchecked(strings[slot]));
   const fresh = decode(start, length);
   store<u32>(at, length);
   copy(at + 4, start, length);
