@@ -7,6 +7,8 @@
 mod attribute;
 mod destination;
 mod matcher;
+mod pattern;
+mod seen;
 mod topic;
 
 #[cfg(test)]
@@ -14,4 +16,5 @@ mod tests;
 
 pub use destination::Destination;
 pub use matcher::Matcher;
+pub use seen::Seen;
 pub use topic::{Names, fits};

@@ -1,9 +1,15 @@
 //! Conditions, compiled.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tidegate_cesql::Expression;
 use tidegate_event::Event;
 use tidegate_policy::spec::{Condition, Match};
 
-use crate::attribute::Attribute;
+use crate::{Seen, attribute::Attribute, pattern::Pattern};
 
 /// A compiled condition: attribute names resolved, cheap to evaluate, no allocation per event (but for comparing extensions of the
 /// type Binary). The default holds for everything.
@@ -21,7 +27,8 @@ use crate::attribute::Attribute;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    node: Node,
+    pub(crate) node: Node,
+    errors: Arc<AtomicU64>,
 }
 
 impl Matcher {
@@ -35,12 +42,12 @@ impl Matcher {
         if matches.is_empty() {
             return Matcher::all();
         }
-        Matcher { node: Node::any(matches.iter().map(|entry| Node::all(entry.filters.iter().map(Node::compile)))) }
+        Matcher::of(Node::any(matches.iter().map(|entry| Node::all(entry.filters.iter().map(Node::compile)))))
     }
 
     /// A single condition; none holds for everything.
     pub fn condition(condition: Option<&Condition>) -> Matcher {
-        condition.map_or_else(Matcher::all, |condition| Matcher { node: Node::compile(condition) })
+        condition.map_or_else(Matcher::all, |condition| Matcher::of(Node::compile(condition)))
     }
 
     /// Whether it holds for everything, so that events need not be looked at.
@@ -51,12 +58,27 @@ impl Matcher {
     /// Whether an event is wanted.
     #[inline]
     pub fn holds(&self, event: &Event) -> bool {
-        self.node.holds(event)
+        self.holds_for(&Seen::new(event))
+    }
+
+    /// As [`Matcher::holds`], where several matchers look at one event: they parse its payload once together.
+    #[inline]
+    pub fn holds_for(&self, seen: &Seen<'_>) -> bool {
+        self.node.holds(seen, &self.errors)
+    }
+
+    /// How often an expression came to an error, or to no truth value, which is as `false`.
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    fn of(node: Node) -> Matcher {
+        Matcher { node, errors: Arc::default() }
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Node {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Node {
     #[default]
     Always,
     Never,
@@ -66,10 +88,12 @@ enum Node {
     /// At least two, none of them [`Node::Always`] or [`Node::Never`].
     Any(Box<[Node]>),
     Not(Box<Node>),
+    Cesql(Expression),
+    Pattern(Pattern),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
+pub(crate) enum How {
     Exact,
     Prefix,
     Suffix,
@@ -84,6 +108,8 @@ impl Node {
             Condition::All(conditions) => Node::all(conditions.iter().map(Node::compile)),
             Condition::Any(conditions) => Node::any(conditions.iter().map(Node::compile)),
             Condition::Not(condition) => Node::not(Node::compile(condition)),
+            Condition::Cesql(expression) => Node::Cesql(expression.clone()),
+            Condition::Pattern(pattern) => Node::Pattern(Pattern::new(pattern)),
         }
     }
 
@@ -98,7 +124,9 @@ impl Node {
                 Node::Always => {}
                 Node::Never => return Node::Never,
                 Node::All(inner) => kept.extend(inner),
-                node @ (Node::Compare(..) | Node::Any(_) | Node::Not(_)) => kept.push(node),
+                node @ (Node::Compare(..) | Node::Any(_) | Node::Not(_) | Node::Cesql(_) | Node::Pattern(_)) => {
+                    kept.push(node)
+                }
             }
         }
         Node::joined(kept, Node::Always, Node::All)
@@ -111,7 +139,9 @@ impl Node {
                 Node::Never => {}
                 Node::Always => return Node::Always,
                 Node::Any(inner) => kept.extend(inner),
-                node @ (Node::Compare(..) | Node::All(_) | Node::Not(_)) => kept.push(node),
+                node @ (Node::Compare(..) | Node::All(_) | Node::Not(_) | Node::Cesql(_) | Node::Pattern(_)) => {
+                    kept.push(node)
+                }
             }
         }
         Node::joined(kept, Node::Never, Node::Any)
@@ -130,12 +160,15 @@ impl Node {
             Node::Always => Node::Never,
             Node::Never => Node::Always,
             Node::Not(inner) => *inner,
-            node @ (Node::Compare(..) | Node::All(_) | Node::Any(_)) => Node::Not(Box::new(node)),
+            node @ (Node::Compare(..) | Node::All(_) | Node::Any(_) | Node::Cesql(_) | Node::Pattern(_)) => {
+                Node::Not(Box::new(node))
+            }
         }
     }
 
     #[inline]
-    fn holds(&self, event: &Event) -> bool {
+    fn holds(&self, seen: &Seen<'_>, errors: &AtomicU64) -> bool {
+        let event = seen.event();
         match self {
             Node::Always => true,
             Node::Never => false,
@@ -146,9 +179,14 @@ impl Node {
             Node::Compare(How::Suffix, attribute, wanted) => {
                 attribute.passes(event, |value| value.ends_with(&**wanted))
             }
-            Node::All(nodes) => nodes.iter().all(|node| node.holds(event)),
-            Node::Any(nodes) => nodes.iter().any(|node| node.holds(event)),
-            Node::Not(node) => !node.holds(event),
+            Node::All(nodes) => nodes.iter().all(|node| node.holds(seen, errors)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.holds(seen, errors)),
+            Node::Not(node) => !node.holds(seen, errors),
+            Node::Cesql(expression) => expression.passes(event).unwrap_or_else(|_| {
+                errors.fetch_add(1, Ordering::Relaxed);
+                false
+            }),
+            Node::Pattern(pattern) => pattern.holds(seen),
         }
     }
 }

@@ -224,6 +224,7 @@ fn plainly(condition: &Condition, event: &Event) -> bool {
         Condition::All(inner) => inner.iter().all(|c| plainly(c, event)),
         Condition::Any(inner) => inner.iter().any(|c| plainly(c, event)),
         Condition::Not(inner) => !plainly(inner, event),
+        Condition::Cesql(_) | Condition::Pattern(_) => panic!("not among the strategies"),
     }
 }
 

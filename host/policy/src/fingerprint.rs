@@ -167,6 +167,9 @@ fn condition(of: &Condition) -> Value {
         Condition::All(of) => json!({ "all": list(of, condition) }),
         Condition::Any(of) => json!({ "any": list(of, condition) }),
         Condition::Not(of) => json!({ "not": condition(of) }),
+        Condition::Cesql(expression) => json!({ "cesql": expression.text() }),
+        // Derived, so that whatever is added to patterns shows here without a further hand.
+        Condition::Pattern(pattern) => json!({ "pattern": format!("{pattern:?}") }),
     }
 }
 

@@ -80,6 +80,11 @@ impl<'t> Mistakes<'t> {
         self.references.push(Reference { text: Arc::clone(self.text), at, kind, id });
     }
 
+    /// A line of the file, from 1.
+    pub(crate) fn line(&self, number: usize) -> Option<&str> {
+        self.text.line(number)
+    }
+
     /// Grows with every mistake: equal before and after means sound.
     pub(crate) fn count(&self) -> usize {
         self.found.len()

@@ -4,12 +4,15 @@
 //! name attributes. Whether a module exists, may be loaded and takes its configuration is not known here.
 
 mod delivery;
+mod pattern;
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tidegate_cesql::Expression;
 
 pub use self::delivery::{Breaker, Delivery, RateKey, RateLimit, Retry, Window};
+pub use self::pattern::{Bound, Case, Clause, Pattern, Range, Scalar, Test};
 pub use crate::places::Places;
 
 /// A checked set, each kind sorted by id. References between documents hold.
@@ -200,6 +203,10 @@ pub enum Condition {
     Any(Vec<Condition>),
     /// It does not hold.
     Not(Box<Condition>),
+    /// An expression of CloudEvents SQL comes to `true`. An error in it is as `false`, and is counted.
+    Cesql(Expression),
+    /// Attributes and JSON data are like that.
+    Pattern(Pattern),
 }
 
 /// A decision about events, made by a module.

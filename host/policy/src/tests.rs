@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod catalogue;
+mod conditions;
 mod fingerprint;
 mod hostile;
 mod refused;
@@ -23,6 +24,19 @@ impl ConnectorCheck for Connectors {
 
     fn has_topics(&self, connector: &str) -> bool {
         connector == "memory"
+    }
+
+    fn is_transactional(&self, _connector: &str, source: &Value) -> bool {
+        source["exactly"] == true
+    }
+
+    fn check_transaction(&self, _connector: &str, _source: &Value, sink: &Value) -> Vec<ConfigProblem> {
+        let problem = |key: &str| ConfigProblem {
+            pointer: format!("/{key}"),
+            problem: "it is elsewhere".into(),
+            hint: Some("come here".into()),
+        };
+        sink.get("elsewhere").map(|_| problem("elsewhere")).into_iter().collect()
     }
 
     fn check(&self, connector: &str, _role: Role, config: &Value) -> Vec<ConfigProblem> {

@@ -66,6 +66,14 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping; of anything else, none.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            Kind::Broken | Kind::Plain(..) | Kind::String(_) | Kind::List(_) => &[],
+        }
+    }
+
     /// For sentences: "expected a list, found …".
     pub(crate) fn description(&self) -> String {
         match &self.kind {

@@ -1,9 +1,12 @@
-//! Conditions: the filter dialects of CloudEvents Subscriptions 1.0 (section 3.2.4) that need no parser.
+//! Conditions: the filter dialects of CloudEvents Subscriptions 1.0 (section 3.2.4), and event patterns.
+
+mod cesql;
+mod pattern;
 
 use crate::{
     codes,
     diagnostic::quoted,
-    mistakes::Mistakes,
+    mistakes::{Mistakes, did_you_mean},
     spec::Condition,
     text::At,
     tree::{Entry, Kind, Node},
@@ -14,9 +17,8 @@ const DEPTH_MAX: usize = 16;
 /// Conditions in one place (a match entry, a target), counting every attribute that is compared.
 const COUNT_MAX: usize = 1_024;
 
-const DIALECTS: &str = "it is one of exact, prefix, suffix, all, any, not";
-/// Dialects of the design that are not served yet.
-const LATER: [&str; 4] = ["cesql", "sql", "pattern", "topics"];
+/// `sql` is `cesql`: CloudEvents Subscriptions calls it so.
+const DIALECTS: [&str; 9] = ["exact", "prefix", "suffix", "all", "any", "not", "cesql", "sql", "pattern"];
 
 /// CloudEvents 1.0.2, section "Context Attributes".
 const CORE: [&str; 8] = ["id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time"];
@@ -24,6 +26,11 @@ const CORE: [&str; 8] = ["id", "source", "specversion", "type", "datacontenttype
 /// The only condition of its place.
 pub(super) fn read_one(node: &Node, extensions: &[String], mistakes: &mut Mistakes<'_>) -> Option<Condition> {
     Reader { extensions, count: 0, mistakes }.condition(node, 1)
+}
+
+/// A condition without the mapping around it, by its key.
+pub(super) fn read_dialect(entry: &Entry, extensions: &[String], mistakes: &mut Mistakes<'_>) -> Option<Condition> {
+    Reader { extensions, count: 0, mistakes }.dialect(entry, 1)
 }
 
 /// Conditions of which all must hold.
@@ -44,6 +51,10 @@ pub(super) fn extensions(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Ve
         }
     }
     names
+}
+
+fn dialects() -> String {
+    format!("it is one of {}", DIALECTS.join(", "))
 }
 
 struct Reader<'r, 't> {
@@ -69,8 +80,10 @@ impl Reader<'_, '_> {
         }
         let [entry] = entries.as_slice() else {
             let (problem, hint) = match entries.is_empty() {
-                true => ("an empty condition", DIALECTS),
-                false => ("a condition with more than one key", "to demand several, write `all: [{…}, {…}]`"),
+                true => ("an empty condition", dialects()),
+                false => {
+                    ("a condition with more than one key", "to demand several, write `all: [{…}, {…}]`".to_owned())
+                }
             };
             self.mistakes.hint(codes::ONE_DIALECT, node.at, problem, hint);
             return None;
@@ -87,16 +100,11 @@ impl Reader<'_, '_> {
             "all" => self.list(entry, depth).map(Condition::All),
             "any" => self.list(entry, depth).map(Condition::Any),
             "not" => self.condition(&entry.value, depth + 1).map(|c| Condition::Not(Box::new(c))),
-            key if LATER.contains(&key) => {
-                self.mistakes.not_yet(entry.at, key);
-                None
-            }
+            "cesql" | "sql" => cesql::read(self, entry),
+            "pattern" => pattern::read(self, entry),
             key => {
-                let hint = match crate::mistakes::did_you_mean(key, &["exact", "prefix", "suffix", "all", "any", "not"])
-                {
-                    Some(word) => format!("did you mean `{word}`?"),
-                    None => DIALECTS.to_owned(),
-                };
+                let meant = did_you_mean(key, &DIALECTS);
+                let hint = meant.map_or_else(dialects, |word| format!("did you mean `{word}`?"));
                 self.mistakes.hint(codes::ONE_DIALECT, entry.at, format!("no condition named {}", quoted(key)), hint);
                 None
             }
@@ -122,7 +130,7 @@ impl Reader<'_, '_> {
     }
 
     fn pair(&mut self, entry: &Entry) -> Option<(String, String)> {
-        let named = attribute_name(&entry.key, entry.at, self.mistakes) && self.attribute_known(entry);
+        let named = attribute_name(&entry.key, entry.at, self.mistakes) && self.attribute_known(&entry.key, entry.at);
         let value = self.mistakes.string(&entry.value, &format!("the value of {}", quoted(&entry.key)))?;
         if value.is_empty() {
             let hint = "attributes are never empty, so nothing would differ from it";
@@ -138,14 +146,13 @@ impl Reader<'_, '_> {
     }
 
     /// Extensions may have any name; one that is nearly that of a core attribute must be meant.
-    fn attribute_known(&mut self, entry: &Entry) -> bool {
-        let name = &entry.key;
-        if CORE.contains(&name.as_str()) || self.extensions.contains(name) {
+    fn attribute_known(&mut self, name: &str, at: At) -> bool {
+        if CORE.contains(&name) || self.extensions.iter().any(|extension| extension == name) {
             return true;
         }
         let Some(core) = near_core_attribute(name) else { return true };
         let hint = format!("did you mean `{core}`? To use an extension, list it under `extensions:`");
-        self.mistakes.hint(codes::UNKNOWN_ATTRIBUTE, entry.at, format!("no attribute named {}", quoted(name)), hint);
+        self.mistakes.hint(codes::UNKNOWN_ATTRIBUTE, at, format!("no attribute named {}", quoted(name)), hint);
         false
     }
 
@@ -162,7 +169,7 @@ impl Reader<'_, '_> {
 /// CloudEvents 1.0.2, section "Naming Conventions".
 fn attribute_name(name: &str, at: At, mistakes: &mut Mistakes<'_>) -> bool {
     if name == "data" || name == "data_base64" {
-        let hint = "conditions decide on attributes; what is in the data is for modules";
+        let hint = "these conditions decide on attributes; `pattern` looks into JSON data";
         mistakes.hint(codes::ATTRIBUTE_NAME, at, format!("`{name}` is not an attribute"), hint);
         return false;
     }

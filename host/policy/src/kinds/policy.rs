@@ -22,9 +22,11 @@ const TARGET_REF: Shape = Shape { what: "an entry of `targetRefs`", keys: &["kin
 const SELECTOR: Shape = Shape { what: "`selector`", keys: &["matchLabels"], later: &["matchExpressions"] };
 const MATCH: Shape = Shape {
     what: "an entry of `match`",
-    keys: &["filters", "extensions"],
-    later: &["topics", "pattern", "cesql", "sql"],
+    keys: &["filters", "pattern", "cesql", "sql", "extensions"],
+    later: &["topics"],
 };
+/// What may stand beside `filters`, and must hold as well.
+const BESIDE: [&str; 3] = ["pattern", "cesql", "sql"];
 const LIMITS: Shape = Shape { what: "`limits`", keys: &["timeout", "memory", "maxEventBytes"], later: &[] };
 const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout", "onReject"], later: &["breaker"] };
 
@@ -102,15 +104,17 @@ fn matches(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Match> {
         .filter_map(|item| {
             let fields = mistakes.fields(item, &MATCH)?;
             let extensions = condition::extensions(fields.get("extensions"), mistakes);
-            let later = MATCH.later.iter().any(|key| item.get(key).is_some());
-            let filters = match fields.get("filters") {
+            let mut filters = match fields.get("filters") {
                 Some(node) => condition::read_list(node, &extensions, mistakes),
-                None if later => Vec::new(),
-                None => {
-                    fields.need("filters", "leave `match` out to match everything", mistakes);
-                    Vec::new()
-                }
+                None => Vec::new(),
             };
+            let more: Vec<_> = item.entries().iter().filter(|entry| BESIDE.contains(&entry.key.as_str())).collect();
+            // What comes later was refused above.
+            let later = MATCH.later.iter().any(|key| item.get(key).is_some());
+            if fields.get("filters").is_none() && more.is_empty() && !later {
+                fields.need("filters", "leave `match` out to match everything", mistakes);
+            }
+            filters.extend(more.iter().filter_map(|entry| condition::read_dialect(entry, &extensions, mistakes)));
             Some(Match { filters })
         })
         .collect()

@@ -5,6 +5,22 @@ use std::fmt::Write as _;
 use super::{document, run, surroundings};
 use crate::{FILE_BYTES_MAX, codes::CODES};
 
+/// Wants a sink `out` that its transactions can write to.
+pub(super) const EXACTLY: &str = "\
+apiVersion: tidegate.dev/v1alpha1
+kind: Source
+metadata: {name: in}
+spec: {memory: {exactly: true}}
+---
+apiVersion: tidegate.dev/v1alpha1
+kind: Route
+metadata: {name: r}
+spec:
+  from: [{name: in}]
+  to: [{sink: out}]
+---
+";
+
 /// A text for each code; the first mistake it is refused for has that code.
 fn examples() -> Vec<(&'static str, String)> {
     let policy = |spec: &str| surroundings() + &document("FilterPolicy", "p", spec);
@@ -49,10 +65,14 @@ fn examples() -> Vec<(&'static str, String)> {
         ("P132", sink("{file: {path: a, folow: true}}")),
         ("P140", route("to: [{sink: billing, names: [\"orders/>/eu\"]}]")),
         ("P141", route("to: [{sink: billing, topic: \"${subject}\"}]")),
+        ("P142", EXACTLY.to_owned() + &sink("{file: {path: a}}")),
         ("P150", filters("{exact: {type: a}, prefix: {source: b}}")),
         ("P151", filters(&format!("{{{deep}}}"))),
         ("P152", filters("exact: {dataContentType: text/plain}")),
         ("P153", filters("prefix: {type: \"\"}")),
+        ("P154", filters("cesql: \"type = 'com.acme.order' && subject = 'eu'\"")),
+        ("P155", filters("cesql: \"LENGHT(subject) = 3\"")),
+        ("P156", filters("pattern: {type: [{prefx: com.acme.}]}")),
         ("P160", wasm("module: file:../mask.wasm")),
         ("P161", wasm("module: file:mask.wasm")),
         (

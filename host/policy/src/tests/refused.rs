@@ -1,6 +1,6 @@
 //! Bad documents, and what operators are told about them.
 
-use super::{bad, document, good, run, surroundings};
+use super::{bad, catalogue::EXACTLY, document, good, run, surroundings};
 
 fn policy(spec: &str) -> String {
     surroundings() + &document("FilterPolicy", "p", spec)
@@ -91,9 +91,6 @@ fn what_comes_later_is_said_to_come_later() {
         with("mode: Shadow"),
         with("failure: {breaker: {failures: 5}}"),
         with("match: [{topics: [a]}]"),
-        with("match: [{pattern: {data: {}}}]"),
-        with("match: [{filters: [{cesql: \"type = 'a'\"}]}]"),
-        with("match: [{filters: [{sql: \"type = 'a'\"}]}]"),
         policy("{phase: Admit, cesql: \"type = 'a'\"}"),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
@@ -103,6 +100,36 @@ fn what_comes_later_is_said_to_come_later() {
         let codes: Vec<_> = report.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(codes, ["P111"], "{report}");
     }
+}
+
+#[test]
+fn exactly_once_is_one_cluster_without_queues_and_without_state() {
+    let sink = |spec: &str| EXACTLY.to_owned() + &document("Sink", "out", spec);
+    good(&sink("{memory: {}}"));
+    for (rest, at, says) in [
+        ("{memory: {elsewhere: true}}", "elsewhere", "it is elsewhere\n"),
+        ("{memory: {}, retry: {max: 3}}", "max: 3", "`retry` of the sink `out` would mean nothing"),
+        ("{memory: {}, timeout: 1s}", "timeout", "`timeout` of the sink"),
+        ("{memory: {}, rateLimit: {events: 1}}", "rateLimit", "`rateLimit` of the sink"),
+        ("{memory: {}, breaker: {failures: 1}}", "breaker", "`breaker` of the sink"),
+    ] {
+        refused(&sink(rest), "P142", says);
+        assert!(bad(&sink(rest)).contains(at), "{rest}");
+    }
+    // Named where the route names it, also as a dead letter; other sources may use the same sinks.
+    let letter = sink("{memory: {}}").replace("to: [{sink: out}]", "to: [{sink: out}]\n  deadLetter: {sink: dlq}");
+    refused(
+        &(letter.clone() + &document("Sink", "dlq", "{file: {path: dlq.jsonl}}")),
+        "P142",
+        "the source `in` delivers exactly once, but the sink `dlq` is `file`",
+    );
+    good(&(letter + &document("Sink", "dlq", "{memory: {}}")));
+    let policy = |rest: &str| {
+        let wasm = "wasm: {module: file:p.wasm, capabilities: [state]}";
+        sink("{memory: {}}") + &document("FilterPolicy", "p", &format!("{{phase: Admit, {wasm}, {rest}}}"))
+    };
+    refused(&policy("mode: Enforce"), "P142", "the policy `default/p` holds `state`");
+    good(&policy("mode: Disabled"));
 }
 
 #[test]
