@@ -26,12 +26,41 @@ pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
         Some(adapter) => encoder.realloc_via_memory_grow(true).adapter("wasi_snapshot_preview1", adapter),
         None => Ok(encoder),
     });
-    let bytes = encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))?;
+    let encoded = encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))?;
+    let bytes = without_names(&encoded).map_err(|error| error.to_string())?;
     // A module that exports nothing of the contract becomes an empty component, without an error.
     if kinds.is_empty() || !has("lifecycle") {
         return Err("it exports nothing of the contract".to_owned());
     }
     Ok(Component { bytes, kinds })
+}
+
+/// Without the section that names the component's own parts: a kilobyte that nothing shows. (What a trap names stands in the core
+/// module, which keeps its names.)
+fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
+    let mut kept = Vec::with_capacity(component.len());
+    let (mut depth, mut copied) = (0_u32, 0);
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload?;
+        match &payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 && section.name() == "component-name" => {
+                let range = section.range();
+                // Before the content: the section's id, and its size as a LEB128 number.
+                kept.extend_from_slice(&component[copied..range.start - 1 - leb128_bytes(range.len())]);
+                copied = range.end;
+            }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is kept as it is")]
+            _ => {}
+        }
+    }
+    kept.extend_from_slice(&component[copied..]);
+    Ok(kept)
+}
+
+fn leb128_bytes(value: usize) -> usize {
+    (usize::BITS - value.max(1).leading_zeros()).div_ceil(7) as usize
 }
 
 fn exports(module: &[u8]) -> wasmparser::Result<Vec<String>> {

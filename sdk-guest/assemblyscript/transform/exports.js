@@ -108,7 +108,6 @@ function __describe(): usize {
   return __calls.described(${bytes(described.name)}, ${bytes(described.version)}, ${bytes(described.schema ?? "")});
 }
 function __configure(start: usize, length: u32): usize {
-  if (__isConfigured) return __calls.failed("this instance has been configured before");
   ${config === null ? 'if (!__calls.isNoConfig(start, length)) return __calls.failed("this module takes no configuration");' : readConfig(config, says)}
   __isConfigured = true;
   return __calls.configured(${says.needs ? "needs" : "__DEFAULT_NEEDS"});

@@ -43,7 +43,6 @@ export class Buffer {
     this.length += count;
   }
 
-  @inline
   appendWord(word: u32): void {
     store<u32>(this.reserve(4), word);
     this.length += 4;

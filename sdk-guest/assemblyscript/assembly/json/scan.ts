@@ -47,7 +47,14 @@ export function plain(at: usize, end: usize): usize {
 }
 
 /** From behind the opening quote to behind the closing one. */
+@inline
 export function rest(at: usize, end: usize): usize {
+  at = plain(at, end);
+  return at < end && load<u8>(at) == 0x22 ? at + 1 : restOf(at, end);
+}
+
+/** From the first that is not plain. */
+function restOf(at: usize, end: usize): usize {
   while (true) {
     at = plain(at, end);
     if (at == end) return wrong("EOF while parsing a string");
@@ -127,29 +134,35 @@ export function word(at: usize, end: usize): usize {
   return rest == expected ? at + length : wrong("expected ident");
 }
 
-/** Which brackets are open, one byte each. On the heap: a text may open as many as it has bytes. */
+/** Which brackets are open beyond the innermost 64. On the heap: a text may open as many as it has bytes. */
 // @ts-ignore: decorator
-@lazy const open: Buffer = changetype<Buffer>(memory.data(BUFFER));
+@lazy const outer: Buffer = changetype<Buffer>(memory.data(BUFFER));
 
 /** A whole value, of any depth. */
 export function value(at: usize, end: usize): usize {
-  open.length = 0;
+  let depth: u32 = 0;
+  // One bit a bracket, the innermost lowest: 1 is an object.
+  let open: u64 = 0;
   while (true) {
     at = space(at, end);
     if (at == end) return wrong("EOF while parsing a value");
     const byte = load<u8>(at);
     if (byte == 0x22) {
       at = rest(at + 1, end);
-    } else if (byte == 0x2d || <u32>byte - 0x30 <= 9) {
+    } else if (<u32>byte - 0x30 <= 9 || byte == 0x2d) {
       at = number(at, end);
-    } else if (byte == 0x7b || byte == 0x5b) {
+    } else if ((byte | 0x20) == 0x7b) {
+      const isObject = byte == 0x7b;
       at = space(at + 1, end);
-      if (at == end) return eof(byte);
+      if (at == end) return eof(isObject);
       if (load<u8>(at) != byte + 2) {
-        store<u8>(open.reserve(1), byte);
-        open.length++;
-        if (byte == 0x7b) at = key(at, end);
-        if (at == 0) return 0;
+        if (depth != 0 && (depth & 63) == 0) spill(depth, open);
+        depth++;
+        open = (open << 1) | u64(isObject);
+        if (isObject) {
+          at = key(at, end);
+          if (at == 0) return 0;
+        }
         continue;
       }
       at++;
@@ -159,34 +172,48 @@ export function value(at: usize, end: usize): usize {
       return wrong("expected value");
     }
     if (at == 0) return 0;
-    // What comes after a value: the end of what it is in, or its sibling.
+    // What comes after a value: its sibling, or the end of what it is in.
     while (true) {
-      if (open.length == 0) return at;
-      const bracket = load<u8>(open.end - 1);
+      if (depth == 0) return at;
+      const isObject = (open & 1) != 0;
       at = space(at, end);
-      if (at == end) return eof(bracket);
+      if (at == end) return eof(isObject);
       const next = load<u8>(at);
-      if (next == bracket + 2) {
-        open.length--;
-        at++;
-        continue;
+      const close: u8 = isObject ? 0x7d : 0x5d;
+      if (next == 0x2c) {
+        at = space(at + 1, end);
+        if (at == end) return wrong("EOF while parsing a value");
+        if (load<u8>(at) == close) return wrong("trailing comma");
+        if (isObject) {
+          at = key(at, end);
+          if (at == 0) return 0;
+        }
+        break;
       }
-      if (next != 0x2c) return wrong(bracket == 0x7b ? "expected `,` or `}`" : "expected `,` or `]`");
-      at = space(at + 1, end);
-      if (at == end) return wrong("EOF while parsing a value");
-      if (load<u8>(at) == bracket + 2) return wrong("trailing comma");
-      if (bracket == 0x7b) at = key(at, end);
-      if (at == 0) return 0;
-      break;
+      if (next != close) return wrong(isObject ? "expected `,` or `}`" : "expected `,` or `]`");
+      at++;
+      depth--;
+      open = depth != 0 && (depth & 63) == 0 ? unspill(depth) : open >> 1;
     }
   }
 }
 
-function eof(bracket: u8): usize {
-  return wrong(bracket == 0x7b ? "EOF while parsing an object" : "EOF while parsing a list");
+/** Puts 64 brackets away; `depth` is theirs and that of all around them. */
+function spill(depth: u32, open: u64): void {
+  outer.length = (depth >> 3) - 8;
+  store<u64>(outer.reserve(8), open);
+}
+
+function unspill(depth: u32): u64 {
+  return load<u64>(outer.start + (depth >> 3) - 8);
+}
+
+function eof(isObject: bool): usize {
+  return wrong(isObject ? "EOF while parsing an object" : "EOF while parsing a list");
 }
 
 /** A key and its colon. */
+@inline
 function key(at: usize, end: usize): usize {
   if (load<u8>(at) != 0x22) return wrong("key must be a string");
   at = rest(at + 1, end);
@@ -194,6 +221,7 @@ function key(at: usize, end: usize): usize {
 }
 
 /** A colon, and to what comes after it. */
+@inline
 export function colon(at: usize, end: usize): usize {
   at = space(at, end);
   if (at == end) return wrong("EOF while parsing an object");
