@@ -6,7 +6,7 @@
 //! committed position never passes an unsettled event. It does no I/O.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,12 +25,16 @@ impl<P> Clone for Ledger<P> {
     }
 }
 
+/// How a position is told to the host.
+type Marks<P> = Box<dyn Fn(&P) -> Option<Vec<u8>> + Send + Sync>;
+
 type OnChange<P> = Box<dyn Fn(&P) -> Result<(), SourceError> + Send + Sync>;
 
 struct Shared<P> {
     state: Mutex<State<P>>,
     rewound: Notify,
     on_commit: Option<OnChange<P>>,
+    marks: OnceLock<Marks<P>>,
 }
 
 impl<P: std::fmt::Debug> std::fmt::Debug for Shared<P> {
@@ -98,7 +102,13 @@ impl<P: Clone + Send + 'static> Ledger<P> {
 
     fn build(start: P, on_commit: Option<OnChange<P>>) -> Self {
         let state = State { outstanding: VecDeque::new(), resume: start, rewind: None, nacks: 0, next_number: 0 };
-        Ledger(Arc::new(Shared { state: Mutex::new(state), rewound: Notify::new(), on_commit }))
+        Ledger(Arc::new(Shared { state: Mutex::new(state), rewound: Notify::new(), on_commit, marks: OnceLock::new() }))
+    }
+
+    /// From now on settlements tell the host positions in this form ([`Settlement::mark`]).
+    pub fn mark_with(&self, marks: impl Fn(&P) -> Option<Vec<u8>> + Send + Sync + 'static) {
+        // Said once; said again it stays as it was.
+        let _ = self.0.marks.set(Box::new(marks));
     }
 
     /// Hands a batch out; its settlement reports back here.
@@ -181,6 +191,21 @@ impl<P: Clone> State<P> {
         self.outstanding.front().map_or_else(|| self.resume.clone(), |first| first.start.clone())
     }
 
+    /// Where the stream goes on after a delivery ended so; `None` where it is void.
+    fn behind(&self, number: u64, outcome: Settled) -> Option<P> {
+        let at = self.outstanding.binary_search_by_key(&number, |o| o.number).ok()?;
+        let end = || self.outstanding.get(at + 1).map_or(&self.resume, |next| &next.start);
+        let position = match outcome {
+            Settled::Ack => end(),
+            Settled::Nack { events: 0, .. } => &self.outstanding[at].start,
+            Settled::Nack { events, .. } => {
+                let behind = &self.outstanding[at].behind;
+                behind.get(events - 1).or(behind.last()).unwrap_or(&self.outstanding[at].start)
+            }
+        };
+        Some(position.clone())
+    }
+
     /// Whether the committed position moved. What a nack voided before is not found and changes nothing.
     fn settle(&mut self, number: u64, outcome: Settled) -> bool {
         let Ok(at) = self.outstanding.binary_search_by_key(&number, |o| o.number) else { return false };
@@ -228,6 +253,13 @@ impl<P: Clone + Send + 'static> Ticket<P> {
 
 #[async_trait]
 impl<P: Clone + Send + 'static> Settlement for Ticket<P> {
+    fn mark(&self, outcome: Settled) -> Option<Vec<u8>> {
+        let Ledger(shared) = self.ledger.as_ref()?;
+        let marks = shared.marks.get()?;
+        let position = shared.lock().behind(self.number, outcome)?;
+        marks(&position)
+    }
+
     async fn settle(mut self: Box<Self>, outcome: Settled) -> Result<(), SourceError> {
         self.finish(outcome)
     }

@@ -32,6 +32,15 @@ pub trait Lane: Send {
         None
     }
 
+    /// Told once, before the first `next`, where the host itself has kept how far the lane is settled, together with what its policies
+    /// remember: `mark` is what [`Settlement::mark`] gave last. A lane whose own position is behind goes on there.
+    ///
+    /// Says whether what is remembered is all there was. The default: a lane without positions, which nobody else goes on with.
+    async fn resume(&mut self, mark: &[u8]) -> Result<Resumed, SourceError> {
+        let _ = mark;
+        Ok(Resumed::Here)
+    }
+
     /// The next batch: at most [`LANE_BATCH_EVENTS`] events or [`LANE_BATCH_BYTES`], or what is ready; waits when nothing is.
     /// A delivery may consist of malformed messages only.
     ///
@@ -44,6 +53,15 @@ pub trait Lane: Send {
 
     /// Called last, after everything delivered was settled or dropped: makes the position durable.
     async fn close(self: Box<Self>) -> Result<(), SourceError>;
+}
+
+/// How a lane goes on from where this host left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// From there: nobody else has settled anything of it since.
+    Here,
+    /// Somebody else has had it, or its stream is another: what this host remembers of it is not all there was.
+    Elsewhere,
 }
 
 /// Events in one batch of a lane at most (malformed messages count too).
@@ -191,6 +209,13 @@ pub trait Settlement: Send {
     fn commit(&mut self, parts: Vec<Part>, outcome: Settled) -> Commit {
         drop((parts, outcome));
         Box::pin(std::future::ready(Committed::Aborted { cause: "the source has no transactions".to_owned() }))
+    }
+
+    /// The position that `outcome` leads to, for [`Lane::resume`]; asked for when the delivery is the oldest of its lane that is not settled,
+    /// right before it is. `None`: the lane has no position to go back to.
+    fn mark(&self, outcome: Settled) -> Option<Vec<u8>> {
+        let _ = outcome;
+        None
     }
 
     /// Records the outcome. What is acked survives a crash once the lane's position is durable, which may be a little later

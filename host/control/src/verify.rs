@@ -7,7 +7,9 @@ use std::{
 };
 
 use tidegate_connector::Registry;
-use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, StateLimits, VerifyError};
+use tidegate_engine::{
+    Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, StateLimits, VerifyError,
+};
 use tidegate_event::flat::Rights;
 use tidegate_pipeline::{Plan, WindowOptions};
 use tidegate_policy::{
@@ -64,7 +66,7 @@ pub(crate) struct Verifier<'a> {
     pub(crate) development: bool,
     pub(crate) guests: &'a Guests,
     pub(crate) sinks: &'a Sinks,
-    pub(crate) modules: modules::From<'a>,
+    pub(crate) modules: modules::Origin<'a>,
     /// Of lanes whose source says nothing else.
     pub(crate) window: WindowOptions,
 }
@@ -176,7 +178,7 @@ pub fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
             timeout: policy.limits.timeout,
             memory: policy.limits.memory,
             max_event_bytes: policy.limits.max_event_bytes,
-            state: StateLimits::default(),
+            state: StateLimits { max_bytes: policy.state.max_bytes, ttl: policy.state.ttl },
         },
         rights: Rights {
             attributes: wasm.may_write.attributes.clone(),
@@ -200,12 +202,16 @@ fn unresolved(policy: &FilterPolicy, error: &ResolveError) -> Diagnostic {
         ResolveError::Digest { found } => {
             ("C204", "/spec/wasm/digest", format!("if this is the module you want, write `digest: {found}`"))
         }
-        ResolveError::Absent { .. } => {
-            ("C208", "/spec/wasm/digest", "upload it first (`PUT /v1/modules/DIGEST`); `tidegate apply` does".to_owned())
-        }
-        ResolveError::NoDigest => {
-            ("C209", "/spec/wasm", "add `digest: sha256:…`; `tidegate apply` does that, and uploads the module".to_owned())
-        }
+        ResolveError::Absent { .. } => (
+            "C208",
+            "/spec/wasm/digest",
+            "upload it first (`PUT /v1/modules/DIGEST`); `tidegate apply` does".to_owned(),
+        ),
+        ResolveError::NoDigest => (
+            "C209",
+            "/spec/wasm",
+            "add `digest: sha256:…`; `tidegate apply` does that, and uploads the module".to_owned(),
+        ),
         ResolveError::Load(_) => ("C205", "/spec/wasm/module", "`tidegate inspect` shows what the file is".to_owned()),
     };
     policy.meta.places.diagnostic(code, pointer, error.to_string(), Some(hint))
@@ -259,11 +265,24 @@ impl ConnectorCheck for Connectors<'_> {
             Role::Source => connector.check_source(config),
             Role::Sink => connector.check_sink(config),
         };
-        let problem = |error: tidegate_connector::ConfigError| ConfigProblem {
-            pointer: error.pointer,
-            problem: error.problem,
-            hint: error.hint,
-        };
         checked.err().unwrap_or_default().into_iter().map(problem).collect()
     }
+
+    fn is_transactional(&self, connector: &str, source: &serde_json::Value) -> bool {
+        self.0.get(connector).is_some_and(|connector| connector.is_transactional(source))
+    }
+
+    fn check_transaction(
+        &self,
+        connector: &str,
+        source: &serde_json::Value,
+        sink: &serde_json::Value,
+    ) -> Vec<ConfigProblem> {
+        let Some(connector) = self.0.get(connector) else { return Vec::new() };
+        connector.check_transaction(source, sink).into_iter().map(problem).collect()
+    }
+}
+
+fn problem(error: tidegate_connector::ConfigError) -> ConfigProblem {
+    ConfigProblem { pointer: error.pointer, problem: error.problem, hint: error.hint }
 }

@@ -43,5 +43,5 @@ pub use guest::{Guest, GuestSpec, Info};
 pub use label::Label;
 pub use limits::{Isolation, Limits};
 pub use module::{Kind, Module};
-pub use state::{STATE_ENTRY_BYTES, StateGone, StateLimits, StateValue, StateView, StateWrites};
+pub use state::{STATE_ENTRY_BYTES, StateGone, StateLimits, StateValue, StateView, StateWrites, Written};
 pub use worker::Worker;

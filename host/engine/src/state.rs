@@ -36,6 +36,15 @@ pub struct StateValue {
 /// What was written, by key; `None` deletes.
 pub type StateWrites = BTreeMap<Box<[u8]>, Option<StateValue>>;
 
+/// What the calls for one batch have written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// By key.
+    pub writes: StateWrites,
+    /// By how many bytes all that is kept is larger with it, each key counting [`STATE_ENTRY_BYTES`] more.
+    pub growth: i64,
+}
+
 /// What a guest has remembered before the batch that is being decided.
 pub trait StateView: Send {
     /// What is under a key, also where its time is over.
@@ -145,13 +154,13 @@ impl Session {
     }
 
     /// The batch is decided: takes what was written for it; what it remembers by itself it keeps.
-    pub(crate) fn finish(&mut self) -> StateWrites {
+    pub(crate) fn finish(&mut self) -> Written {
         let batch = std::mem::take(&mut self.batch);
         match &mut self.view {
-            View::Given(_) => batch.writes,
+            View::Given(_) => Written { writes: batch.writes, growth: batch.growth },
             View::Own(own) => {
                 own.keep(batch.writes);
-                StateWrites::new()
+                Written::default()
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     interner::Interner,
     job::{Apply, Assign, Evaluate, Job},
     limits::{CALL_EVENTS_MAX, Isolation},
-    state::{Session, StateView, StateWrites},
+    state::{Session, StateView, Written},
 };
 
 /// Memory that an idle instance may have taken on since it was configured and still be kept.
@@ -107,11 +107,8 @@ impl Worker {
     }
 
     /// What calls that went well have written since [`remember`](Self::remember). Of calls that failed there is nothing among it.
-    pub fn written(&mut self) -> StateWrites {
-        match self.state.take() {
-            Some(mut session) => session.finish(),
-            None => StateWrites::new(),
-        }
+    pub fn written(&mut self) -> Written {
+        self.state.take().map_or_else(Written::default, |mut session| session.finish())
     }
 
     /// To be called when the lane has nothing to do: gives back an instance that has grown since it was configured. The

@@ -10,7 +10,10 @@ use tidegate_event::{
     flat::{FlatBatch, Needs, Outputs},
 };
 
-use crate::plan::{Body, FailureRule, RoutePlan, Stage};
+use crate::{
+    memory::Memory,
+    plan::{Body, FailureRule, RoutePlan, Stage},
+};
 
 /// What a lane keeps between batches: instances and buffers.
 #[derive(Debug, Default)]
@@ -21,6 +24,10 @@ pub(crate) struct Workbench {
     /// What `batch` was assembled from, so that the next stage with the same needs can use it again.
     assembled: Option<Assembled>,
     flows: u64,
+    /// What the lane remembers, where a policy of it does.
+    pub(crate) memory: Option<Arc<Memory>>,
+    /// Whose stages run.
+    route: Arc<str>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -176,6 +183,7 @@ impl<'a> Flow<'a> {
 
     /// Runs every stage of the route, in order; a stage sees only what earlier ones kept.
     pub(crate) async fn run(&mut self, route: &RoutePlan, bench: &mut Workbench) {
+        bench.route = route.id.clone();
         for (position, stage) in route.stages.iter().enumerate() {
             if self.live.is_empty() {
                 break;
@@ -218,8 +226,17 @@ impl<'a> Flow<'a> {
                 self.keep(position, stage, &rows, decisions);
             }
             Body::Wasm { guest, kind } => {
+                let memory = bench.memory.clone().filter(|_| guest.uses_state());
+                let route = bench.route.clone();
                 bench.assemble(self, &rows, guest.needs());
                 let (worker, batch) = bench.worker(guest);
+                match memory.as_ref().map(|memory| memory.view(&route, guest)) {
+                    None => {}
+                    Some(Ok(view)) => worker.remember(view),
+                    Some(Err(error)) => {
+                        return self.hold_at(self.origin(rows[0]), HoldWhy::Retry, stage, error.to_string().into());
+                    }
+                }
                 match kind {
                     Kind::Filter => {
                         let decisions = worker.evaluate(batch).await;
@@ -234,6 +251,9 @@ impl<'a> Flow<'a> {
                         let applied = worker.apply(batch, self.events(), &rows).await;
                         self.transform(position, stage, &rows, applied.decisions, applied.outputs);
                     }
+                }
+                if let Some(memory) = memory {
+                    memory.keep(&route, &stage.policy, worker.written());
                 }
             }
         }

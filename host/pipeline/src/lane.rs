@@ -4,11 +4,12 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tidegate_connector::{Backoff, Delivery, LagGauge, Lane, Settled, SourceError};
+use tidegate_connector::{Backoff, Delivery, LagGauge, Lane, Resumed, Settled, SourceError};
+use tidegate_state::Store;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     dispatch::{self, Parcel},
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     lag::{Behind, Unsettled},
+    memory::Memory,
     pauses::OPERATOR,
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
@@ -102,6 +104,8 @@ pub(crate) struct Context {
     pub(crate) live: Arc<Live>,
     pub(crate) options: WindowOptions,
     pub(crate) shared: Arc<Shared>,
+    /// Where policies remember, once one does.
+    pub(crate) store: Arc<OnceLock<Store>>,
 }
 
 /// How a lane goes on after a batch.
@@ -136,6 +140,10 @@ impl LaneTask {
         let mut changed = context.live.subscribe();
         let mut pauses = context.live.pauses().subscribe();
         let mut stopped = false;
+        let mut memory = context.memory();
+        if let Some(memory) = &memory {
+            context.resume(&mut *lane, memory, &mut drain).await;
+        }
         loop {
             context.shared.unsettled.note(window.events(), window.since().or(held_since));
             let draining = *drain.borrow();
@@ -185,6 +193,11 @@ impl LaneTask {
                             let source = current.sources.get(&context.source);
                             options = source.and_then(|source| source.window).unwrap_or(context.options);
                             generation = Some(current.generation.clone());
+                            memory = memory.or_else(|| context.memory());
+                            if let Some(memory) = &memory {
+                                memory.release();
+                            }
+                            bench.memory = memory.clone().filter(|_| remembers(&current, &context.source));
                         }
                         let hold = context.decide(&current, delivery, &mut bench, &mut window, &mut tries).await;
                         next = match hold {
@@ -247,14 +260,24 @@ impl Context {
         let now_ms = now_ms();
         let mut answers = Answers::new(settlement.answers());
         let sender = if answers.wanted() { Sender::Answered } else { Sender::Gone };
-        let mut flows = Vec::with_capacity(source.routes.len());
         let mut hold = self.malformed_hold(source, &malformed);
-        for route in &source.routes {
-            let mut flow = Flow::new(&events, now_ms, sender, bench);
-            flow.run(route, bench).await;
-            hold = Hold::earlier(hold, flow.hold.take());
-            flows.push((route, flow));
-        }
+        let mut seen = &events[..];
+        let (flows, staged) = loop {
+            let staged = bench.memory.as_ref().map(Memory::begin);
+            let mut flows = Vec::with_capacity(source.routes.len());
+            for route in &source.routes {
+                let mut flow = Flow::new(seen, now_ms, sender, bench);
+                flow.run(route, bench).await;
+                hold = Hold::earlier(hold, flow.hold.take());
+                flows.push((route, flow));
+            }
+            let go_on = hold.as_ref().map_or(seen.len(), |hold| hold.row as usize);
+            if go_on >= seen.len() || staged.as_ref().is_none_or(|staged| staged.is_empty()) {
+                break (flows, staged);
+            }
+            // What was remembered of events that are held would be remembered twice: decided again, without them.
+            seen = &events[..go_on];
+        };
         let limit = hold.as_ref().map_or(u32::MAX, |hold| hold.row);
         let rows = u32::try_from(events.len()).unwrap_or(u32::MAX).min(limit);
         let mut parcels: Vec<Parcel> = Vec::new();
@@ -296,7 +319,8 @@ impl Context {
                 Settled::Nack { events: rows as usize, delay }
             }
         };
-        let bytes = events.iter().map(tidegate_event::Event::size).sum();
+        let staged_bytes = staged.as_ref().map_or(0, |staged| staged.bytes());
+        let bytes = events.iter().map(tidegate_event::Event::size).sum::<usize>() + staged_bytes;
         window.push(InFlight {
             plan: plan.clone(),
             originals: events,
@@ -307,10 +331,40 @@ impl Context {
             outcome,
             sendings,
             together,
+            staged,
             tallies,
             answers,
         });
         hold
+    }
+
+    fn memory(&self) -> Option<Arc<Memory>> {
+        self.store.get().map(|store| Memory::new(store.clone(), &self.source, &self.name))
+    }
+
+    /// Goes on where what is remembered was kept last; where somebody else has gone on meanwhile, with nothing remembered.
+    async fn resume(&self, lane: &mut dyn Lane, memory: &Memory, drain: &mut watch::Receiver<bool>) {
+        let mut failures = 0;
+        while !*drain.borrow() {
+            let resumed = async {
+                let unavailable = |error: tidegate_state::Unavailable| SourceError::Transient {
+                    place: "state".into(),
+                    cause: error.to_string(),
+                };
+                let Some(mark) = memory.position().map_err(unavailable)? else { return Ok(()) };
+                match lane.resume(&mark).await? {
+                    Resumed::Here => Ok(()),
+                    Resumed::Elsewhere => memory.forget().await.map_err(unavailable),
+                }
+            };
+            let Err(error) = resumed.await else { return };
+            failures += 1;
+            self.trouble(&error);
+            tokio::select! {
+                () = tokio::time::sleep(RETRY.delay(failures)) => {}
+                _ = drain.changed() => {}
+            }
+        }
     }
 
     fn malformed_hold(&self, source: &SourcePlan, malformed: &[tidegate_connector::Malformed]) -> Option<Hold> {
@@ -335,6 +389,8 @@ impl Context {
                 return None;
             }
             Progress::Stuck { row, by, reason } => {
+                // What was remembered cannot be taken apart by rows.
+                let row = if batch.staged.as_ref().is_some_and(|staged| !staged.is_empty()) { 0 } else { row };
                 batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
                 batch.answers.held(row, &by, &reason);
                 // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
@@ -394,6 +450,15 @@ impl Context {
             tracing::warn!(source = %self.source, lane = %self.name, "trying again: {error}");
         }
     }
+}
+
+/// Whether a policy of the source's routes remembers anything.
+fn remembers(plan: &Plan, source: &str) -> bool {
+    let routes = plan.sources.get(source).into_iter().flat_map(|source| &source.routes);
+    routes.flat_map(|route| &route.stages).any(|stage| match &stage.body {
+        Body::Wasm { guest, .. } => guest.uses_state(),
+        Body::Native(_) => false,
+    })
 }
 
 /// Whether a guest is used by the source's routes in this plan.

@@ -17,6 +17,7 @@ mod flow;
 mod lag;
 mod lane;
 mod live;
+mod memory;
 mod pauses;
 mod pipeline;
 pub mod plan;

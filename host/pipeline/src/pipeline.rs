@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use tidegate_connector::{Backoff, Source, SourceError};
+use tidegate_state::Store;
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -27,6 +28,7 @@ pub struct Pipeline {
     live: Arc<Live>,
     options: WindowOptions,
     sources: BTreeMap<Arc<str>, Open>,
+    store: Arc<OnceLock<Store>>,
 }
 
 #[derive(Debug)]
@@ -89,12 +91,17 @@ pub struct LaneStatus {
 impl Pipeline {
     /// Nothing is open yet.
     pub fn new(live: Arc<Live>, options: WindowOptions) -> Pipeline {
-        Pipeline { live, options, sources: BTreeMap::new() }
+        Pipeline { live, options, sources: BTreeMap::new(), store: Arc::default() }
     }
 
     /// The plan that lanes decide by.
     pub fn live(&self) -> &Arc<Live> {
         &self.live
+    }
+
+    /// Where policies remember; said once, and said again it changes nothing. Without it each lane remembers in memory, until it ends.
+    pub fn remember_in(&self, store: Store) {
+        let _ = self.store.set(store);
     }
 
     /// Starts the lanes of a source. One of the same id must have been closed before.
@@ -110,6 +117,7 @@ impl Pipeline {
             drain: draining,
             lanes: Arc::clone(&lanes),
             state: state.clone(),
+            store: self.store.clone(),
         };
         let task = tokio::spawn(runner.run());
         self.sources.insert(id, Open { drain, lanes, state, task });
@@ -187,6 +195,7 @@ struct SourceTask {
     drain: watch::Receiver<bool>,
     lanes: Listed,
     state: Arc<Mutex<SourceState>>,
+    store: Arc<OnceLock<Store>>,
 }
 
 impl SourceTask {
@@ -212,6 +221,7 @@ impl SourceTask {
                             live: self.live.clone(),
                             options: self.options,
                             shared,
+                            store: self.store.clone(),
                         };
                         running.spawn(LaneTask { lane, context, drain: self.drain.clone() }.run());
                     }

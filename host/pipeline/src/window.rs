@@ -17,6 +17,7 @@ use crate::{
     Plan,
     answers::Answers,
     dispatch::{DeadLetters, Destination, Lot, Parcel, Sending, cause},
+    memory::Staged,
     plan::RoutePlan,
     tally::{RouteTally, bump},
     transaction::{self, Together},
@@ -173,6 +174,8 @@ pub(crate) struct InFlight {
     pub(crate) sendings: VecDeque<Sending>,
     /// Where its source is transactional: nothing is sent.
     pub(crate) together: Option<Together>,
+    /// What policies have written, where one of them remembers.
+    pub(crate) staged: Option<Staged>,
     pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
     pub(crate) answers: Answers,
 }
@@ -234,7 +237,17 @@ impl InFlight {
                 }
             }
         }
+        self.remember().await;
         Progress::Durable
+    }
+
+    /// What was written is kept, together with the position that the outcome leads to. Cancel-safe.
+    async fn remember(&mut self) {
+        let InFlight { staged, settlement, outcome, .. } = self;
+        // Of a batch that comes again whole nothing was decided.
+        if let Some(staged) = staged.as_mut().filter(|_| !matches!(outcome, Settled::Nack { events: 0, .. })) {
+            staged.commit(|| settlement.mark(*outcome)).await;
+        }
     }
 
     fn reject(&mut self, lot: &Lot, refused: &[(usize, String)]) {

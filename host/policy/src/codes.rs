@@ -58,4 +58,5 @@ codes! {
     DIGEST "P161" "The digest of a module is `sha256:` and 64 lower-case hex digits; only a host in development runs without."
     WRITE_PATTERN "P162" "`mayWrite.attributes` lists attribute names, or beginnings of names with `*` at the end."
     MEMORY_TOO_SMALL "P163" "A module needs memory for at least eight times the largest event it is given."
+    NO_STATE "P164" "Limits of a state are given, but the policy does not grant `state`."
 }

@@ -13,7 +13,7 @@ use crate::spec::{
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
-const FORM: u32 = 3;
+const FORM: u32 = 4;
 
 impl Documents {
     /// A text that is the same for documents of the same meaning, and different otherwise: hash it for the id of a
@@ -149,6 +149,7 @@ fn policy(policy: &FilterPolicy) -> Value {
         "mayEmit": wasm.may_emit,
         "isolation": isolation,
         "limits": [millis(limits.timeout), json!(limits.memory), json!(limits.max_event_bytes)],
+        "state": [json!(policy.state.max_bytes), json!(policy.state.ttl.map(millis))],
         "failure": [failure.on_trap.word(), failure.on_timeout.word(), failure.on_reject.word()],
         "mode": mode,
     })

@@ -226,6 +226,8 @@ pub struct FilterPolicy {
     pub wasm: Wasm,
     /// What a call may cost.
     pub limits: Limits,
+    /// What it may keep; of use where it is granted `state`.
+    pub state: State,
     /// What happens to an event it could not decide.
     pub failure: Failure,
     /// Default: `Enforce`.
@@ -391,6 +393,21 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { timeout: Duration::from_millis(20), memory: 64 << 20, max_event_bytes: 1 << 20 }
+    }
+}
+
+/// What a policy may keep in each lane, on each of its routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Keys and values in bytes, each key counting 64 more; 64 KiB to 1 GiB; default 16 MiB.
+    pub max_bytes: u64,
+    /// The longest time that anything is kept, 1 s to 366 days; default: as long as the module says.
+    pub ttl: Option<Duration>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { max_bytes: 16 << 20, ttl: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Durations (`20ms`, `1s`, `1m`) and sizes (`64Mi`, `1Ki`, `1Gi`, plain bytes).
+//! Durations (`20ms`, `1s`, `1m`, `1h`, `1d`) and sizes (`64Mi`, `1Ki`, `1Gi`, plain bytes).
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -15,7 +15,10 @@ pub(crate) const KI: u64 = 1 << 10;
 pub(crate) const MI: u64 = 1 << 20;
 pub(crate) const GI: u64 = 1 << 30;
 
-const DURATIONS: [(&str, u64); 3] = [("ms", 1), ("s", 1_000), ("m", 60_000)];
+const HOUR: u64 = 3_600_000;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", HOUR), ("d", DAY)];
 const SIZES: [(&str, u64); 3] = [("Ki", KI), ("Mi", MI), ("Gi", GI)];
 
 impl Mistakes<'_> {
@@ -111,6 +114,8 @@ pub(crate) fn size_text(bytes: u64) -> String {
 
 /// As a document would write it.
 pub(crate) fn duration_text(ms: u64) -> String {
-    let unit = DURATIONS.iter().rev().find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor));
+    // Hours are read, but minutes are what most limits are thought in.
+    let mut units = DURATIONS.iter().rev().filter(|(name, _)| *name != "h");
+    let unit = units.find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor));
     unit.map_or_else(|| format!("{ms}ms"), |(name, factor)| format!("{}{name}", ms / factor))
 }

@@ -88,6 +88,15 @@ impl Held {
     }
 }
 
+/// The same state, not the same handle.
+impl PartialEq for Scope {
+    fn eq(&self, other: &Scope) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Scope {}
+
 impl Scope {
     /// Whose it is.
     pub fn key(&self) -> &ScopeKey {

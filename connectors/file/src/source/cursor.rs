@@ -116,6 +116,21 @@ impl Cursor {
         Ok(())
     }
 
+    /// What the next [`commit`](Self::commit) of this position will write, for somebody who writes it before.
+    pub(super) fn mark(&self, position: &Position) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        let next = state.number + 1;
+        let known = state.files.iter_mut().find(|known| known.number == position.file)?;
+        let saved = known.save(position).ok()?;
+        Some(Slot::new(next, saved).encode())
+    }
+
+    /// The position of a mark, where it is ahead of what the cursor holds: the mark was kept, and the commit that was to follow was not.
+    pub(super) fn ahead(&self, mark: &[u8]) -> Option<Saved> {
+        let slot = Slot::decode(mark)?;
+        (slot.number > self.state().number).then_some(slot.saved)
+    }
+
     /// Makes what was committed survive a power failure.
     pub(super) async fn sync(&self) -> Result<(), SourceError> {
         let file = self.file.clone();

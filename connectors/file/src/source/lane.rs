@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_connector::{Delivery, LagGauge, Lane, Ledger, SourceError};
+use tidegate_connector::{Delivery, LagGauge, Lane, Ledger, Resumed, SourceError};
 use tokio::task::AbortHandle;
 
 use super::cursor::{Cursor, Saved};
@@ -54,9 +54,12 @@ impl FileLane {
         let (cursor, saved) = Cursor::open(state_dir, id)?;
         let cursor = Arc::new(cursor);
         let committing = cursor.clone();
+        let ledger = Ledger::with_commit(Position::default(), move |position| committing.commit(position));
+        let marking = cursor.clone();
+        ledger.mark_with(move |position| marking.mark(position));
         Ok(Self {
             saved,
-            ledger: Ledger::with_commit(Position::default(), move |position| committing.commit(position)),
+            ledger,
             tail: Tail::new(config),
             files: Arc::default(),
             reader: Reader::new(config.max_line_bytes),
@@ -191,6 +194,14 @@ impl Lane for FileLane {
 
     fn lag(&self) -> Option<LagGauge> {
         Some(lag::gauge(self.files.clone(), self.ledger.clone(), self.config.path.clone()))
+    }
+
+    /// Nobody else reads with this cursor, so what is remembered is always all there was.
+    async fn resume(&mut self, mark: &[u8]) -> Result<Resumed, SourceError> {
+        if let Some(saved) = self.cursor.ahead(mark) {
+            self.saved = Some(saved);
+        }
+        Ok(Resumed::Here)
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

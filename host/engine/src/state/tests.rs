@@ -57,7 +57,7 @@ fn a_call_that_fails_has_written_nothing_and_what_went_well_is_seen_by_the_next(
     session.begin(1000);
     assert_eq!(read(&mut session, &["a", "b", "c"]), "1 3 -");
     session.end(true).unwrap();
-    assert!(session.finish().is_empty());
+    assert_eq!(session.finish(), Written::default());
     session.begin(1000);
     assert_eq!(read(&mut session, &["a", "b", "c"]), "1 3 -");
 }

@@ -131,10 +131,10 @@ async fn through_a_view_what_a_batch_wrote_is_handed_over() {
     let mut worker = worker(&remembering(), granted()).await;
     worker.remember(Box::new(view.clone()));
     assert_eq!(decide(&mut worker, "GHPTG").await, "kdkfd");
-    assert_eq!(keys(&worker.written()), ["a"]);
+    assert_eq!(keys(&worker.written().writes), ["a"]);
     worker.remember(Box::new(view));
     assert_eq!(decide(&mut worker, "GH").await, "kd", "the last batch was not kept");
-    assert!(worker.written().is_empty());
+    assert!(worker.written().writes.is_empty());
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_flood_is_refused_at_the_limit() {
     let mut worker = worker(&remembering(), GuestSpec { limits, ..granted() }).await;
     worker.remember(Box::new(View { room: 1_000_000, ..View::default() }));
     assert_eq!(decide(&mut worker, "FPG").await, "jkd", "there is still room for what is small");
-    let written = worker.written();
+    let written = worker.written().writes;
     let bytes: usize = written.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |v| v.bytes.len())).sum();
     assert!(written.len() > 10 && bytes < 1_000_000, "{} keys, {bytes} bytes", written.len());
 }

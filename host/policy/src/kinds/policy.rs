@@ -8,14 +8,14 @@ use crate::{
     document::labels,
     mistakes::{Fields, Mistakes, Shape},
     set::{Draft, Kind, Rules, Set},
-    spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase},
+    spec::{Applies, Capability, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, State},
     tree::Node,
-    units::{GI, MI, size_text},
+    units::{DAY, GI, KI, MI, size_text},
 };
 
 const SHAPE: Shape = Shape {
     what: "a FilterPolicy",
-    keys: &["targetRefs", "selector", "match", "phase", "priority", "wasm", "limits", "failure", "mode"],
+    keys: &["targetRefs", "selector", "match", "phase", "priority", "wasm", "limits", "state", "failure", "mode"],
     later: &["cesql", "sql", "pattern", "rollout"],
 };
 const TARGET_REF: Shape = Shape { what: "an entry of `targetRefs`", keys: &["kind", "name", "namespace"], later: &[] };
@@ -28,6 +28,7 @@ const MATCH: Shape = Shape {
 /// What may stand beside `filters`, and must hold as well.
 const BESIDE: [&str; 3] = ["pattern", "cesql", "sql"];
 const LIMITS: Shape = Shape { what: "`limits`", keys: &["timeout", "memory", "maxEventBytes"], later: &[] };
+const STATE: Shape = Shape { what: "`state`", keys: &["maxBytes", "ttl"], later: &[] };
 const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout", "onReject"], later: &["breaker"] };
 
 const PHASES: [Phase; 6] =
@@ -58,6 +59,7 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
         .map_or(Some(0), |node| mistakes.integer(node, "`priority`", i64::from(i32::MIN)..=i64::from(i32::MAX)));
     let limits = limits(fields.get("limits"), mistakes);
     let rules = failure(fields.get("failure"), mistakes);
+    let state = state(fields.get("state"), mistakes);
     let mode =
         fields.get("mode").map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES, &["Shadow"]));
     // Rules without a module are of the design, and said above to be for later.
@@ -69,11 +71,17 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
             fields.need("wasm", hint, mistakes).and_then(|node| wasm::read(node, options, mistakes))
         }
     };
+    if let (Some(wasm), Some(key)) = (&wasm, fields.key("state"))
+        && !wasm.capabilities.contains(&Capability::State)
+    {
+        let hint = "grant it, as in `wasm: {capabilities: [state]}`, or leave `state` out";
+        mistakes.hint(codes::NO_STATE, key, "limits of a state that the policy does not grant", hint);
+    }
     let sound = mistakes.count() == before;
     if let (Some(phase), Some(priority), Some(wasm), Some(mode)) = (phase, priority, wasm, mode) {
         let failure =
             Failure { on_trap: FailureRule::Reject, on_timeout: FailureRule::Reject, on_reject: FailureRule::Reject };
-        let policy = FilterPolicy { meta, applies, matches, phase, priority, wasm, limits, failure, mode };
+        let policy = FilterPolicy { meta, applies, matches, phase, priority, wasm, limits, state, failure, mode };
         set.policies.push(Draft { document: policy, given: rules, sound });
     }
 }
@@ -147,6 +155,16 @@ fn limits(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Limits {
         }
     }
     limits
+}
+
+fn state(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> State {
+    let mut state = State::default();
+    let Some(fields) = node.and_then(|node| mistakes.fields(node, &STATE)) else { return state };
+    if let Some(bytes) = fields.get("maxBytes").and_then(|node| mistakes.size(node, "`maxBytes`", 64 * KI..=GI)) {
+        state.max_bytes = bytes as u64;
+    }
+    state.ttl = fields.get("ttl").and_then(|node| mistakes.duration(node, "`ttl`", 1_000..=366 * DAY));
+    state
 }
 
 fn failure(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Rules {

@@ -80,6 +80,7 @@ fn examples() -> Vec<(&'static str, String)> {
             wasm(&format!("module: file:m.wasm, digest: sha256:{}, mayWrite: {{attributes: [x-*]}}", "0".repeat(64))),
         ),
         ("P163", policy("{phase: Admit, wasm: {module: file:p.wasm}, limits: {memory: 16Mi, maxEventBytes: 4Mi}}")),
+        ("P164", policy("{phase: Admit, wasm: {module: file:p.wasm}, state: {ttl: 1h}}")),
     ]
 }
 

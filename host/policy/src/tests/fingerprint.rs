@@ -56,6 +56,8 @@ fn every_change_of_meaning_shows() {
         ("timeout: 1s", "timeout: 2s"),
         ("memory: 128Mi", "memory: 256Mi"),
         ("maxEventBytes: 16777216", "maxEventBytes: 16777215"),
+        ("maxBytes: 32Mi", "maxBytes: 33Mi"),
+        ("ttl: 36h", "ttl: 37h"),
         ("onTimeout: Retry", "onTimeout: Pause"),
         ("mode: Disabled", "mode: Enforce"),
     ];

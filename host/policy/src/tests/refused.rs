@@ -231,12 +231,16 @@ fn numbers_have_limits_and_units() {
         ("limits: {maxEventBytes: 65Mi}", "from 1 to 64Mi"),
         ("limits: {maxEventBytes: -1}", "from 1 to 64Mi"),
         ("limits: {maxEventBytes: .inf}", "no numbers of JSON"),
+        ("state: {maxBytes: 1Ki}", "from 64Ki to 1Gi"),
+        ("state: {ttl: 367d}", "from 1s to 366d"),
+        ("state: {ttl: 10}", "did you mean `10ms`?"),
     ] {
         let text = with(line);
         let code = if says == "expected a number" { "P107" } else { "P110" };
         refused(&text, code, says);
     }
     refused(&with("limits: {maxEventBytes: 9Mi}"), "P163", "memory: 72Mi");
+    refused(&with("state: {maxbytes: 1Mi}"), "P103", "did you mean `maxBytes`?");
     super::good(&with("limits: {timeout: 10s, memory: 1Gi, maxEventBytes: 64Mi}"));
     super::good(&with("limits: {timeout: 1ms, memory: 1Mi, maxEventBytes: 128Ki}"));
 }

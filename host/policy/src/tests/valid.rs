@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
     Applies, Breaker, Capability, Condition, Delivery, FailureRule, Isolation, Level, Limits, Malformed, Mode,
-    ModuleRef, Phase, RateKey, RateLimit, Retry, Unmatched, Window,
+    ModuleRef, Phase, RateKey, RateLimit, Retry, State, Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -94,6 +94,8 @@ fn every_option_of_a_policy_is_read() {
     assert_eq!((mask.wasm.may_emit, mask.wasm.isolation), (4, Isolation::Batch));
     let limits = Limits { timeout: Duration::from_secs(1), memory: 128 << 20, max_event_bytes: 16 << 20 };
     assert_eq!(mask.limits, limits);
+    let ttl = Some(Duration::from_secs(36 * 60 * 60));
+    assert_eq!(mask.state, State { max_bytes: 32 << 20, ttl });
     let failure = [mask.failure.on_trap, mask.failure.on_timeout, mask.failure.on_reject];
     assert_eq!(failure, [FailureRule::DeadLetter, FailureRule::Retry, FailureRule::Drop]);
 
