@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_event::Event;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Attribute {
     Id,
     Source,
@@ -32,6 +32,14 @@ impl Attribute {
             "dataschema" => Attribute::DataSchema,
             "principal" => Attribute::Principal,
             name => Attribute::Extension(name.into()),
+        }
+    }
+
+    /// As [`Attribute::named`] where names are those of the event alone: `principal` is an extension like others (CloudEvents SQL).
+    pub(crate) fn of_event(name: &str) -> Attribute {
+        match Attribute::named(name) {
+            Attribute::Principal => Attribute::Extension(name.into()),
+            attribute => attribute,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod attribute;
 mod destination;
+mod index;
 mod matcher;
 mod pattern;
 mod seen;
@@ -15,6 +16,7 @@ mod topic;
 mod tests;
 
 pub use destination::Destination;
+pub use index::{Index, Scratch};
 pub use matcher::Matcher;
 pub use seen::Seen;
 pub use topic::{Names, fits};

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod index;
+mod patterns;
+
 use proptest::prelude::*;
 use tidegate_event::{Event, Value};
 use tidegate_policy::spec::{Condition, Level, Match, TopicPattern};
