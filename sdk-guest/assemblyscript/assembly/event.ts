@@ -156,8 +156,8 @@ export class Event {
 export class Data {
   /** As the transport delivered it. A form of a later contract is read as bytes. */
   get form(): Form {
-    const form = (load<u32>(changetype<usize>(this), FLAGS) & FORM) >> FORM_SHIFT;
-    return form > Form.Json ? Form.Binary : <Form>form;
+    const form = <Form>((load<u32>(changetype<usize>(this), FLAGS) & FORM) >> FORM_SHIFT);
+    return form > Form.Json ? Form.Binary : form;
   }
 
   /** In bytes. */

@@ -88,7 +88,7 @@ export class Value {
 
   /** URIs and timestamps are neither numbers nor truth values, whatever they look like. */
   private get isTextual(): bool {
-    const kind = load<u8>(this.entry, 1);
+    const kind = <Kind>load<u8>(this.entry, 1);
     return kind < Kind.Binary || kind > Kind.Timestamp;
   }
 
