@@ -80,7 +80,9 @@ pub fn module(workspace: &str, name: &str, features: &[&str]) -> PathBuf {
     let key = format!("{name}-{}", features.join("-"));
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let built = built.get_or_insert_default();
-    if let Some(path) = built.get(&key) {
+    // The same example may be there in several languages.
+    let whole = format!("{workspace}/{key}");
+    if let Some(path) = built.get(&whole) {
         return path.clone();
     }
     let modules = Path::new(env!("CARGO_TARGET_TMPDIR")).join("modules");
@@ -91,6 +93,6 @@ pub fn module(workspace: &str, name: &str, features: &[&str]) -> PathBuf {
     };
     let folder = root().join(workspace).join(name);
     let path = build(&folder, &options).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path;
-    built.insert(key, path.clone());
+    built.insert(whole, path.clone());
     path
 }

@@ -33,19 +33,24 @@ struct Order {
 
 #[cfg_attr(not(feature = "v2"), filter(needs(attributes, data), config_schema = "../schema.json"))]
 #[cfg_attr(feature = "v2", filter(needs(attributes, data), config_schema = "../schema-v2.json", version = "0.2.0"))]
-fn order_guard(event: &Event, config: &Config) -> Result<Verdict, DataError> {
+fn order_guard(event: &Event, config: &Config) -> Verdict {
     if event.ty() == config.test_type {
-        return Ok(Verdict::drop("test order"));
+        return Verdict::drop("test order");
     }
-    let order: Order = event.json()?;
+    let order: Order = match event.json() {
+        Ok(order) => order,
+        Err(DataError::Missing) => return Verdict::reject("the event has no data"),
+        // Not what is wrong with it: reasons are counted, and are few.
+        Err(DataError::Json(_)) => return Verdict::reject("the data is no order"),
+    };
     if order.amount <= 0.0 {
-        return Ok(Verdict::drop("amount is not positive"));
+        return Verdict::drop("amount is not positive");
     }
     #[cfg(feature = "v2")]
     if order.amount > config.limit {
-        return Ok(Verdict::drop("amount over the limit"));
+        return Verdict::drop("amount over the limit");
     }
-    Ok(Verdict::Keep)
+    Verdict::Keep
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use serde::Deserialize;
-use tidegate_guest::{DataError, Draft, Event, Form, transform};
+use tidegate_guest::{Draft, Event, Form, transform};
 
 mod find;
 
@@ -26,13 +26,13 @@ fn stars() -> String {
 }
 
 #[transform(needs(data), config_schema = "../schema.json")]
-fn redact_fields(event: &Event, config: &Config) -> Result<Draft, DataError> {
+fn redact_fields(event: &Event, config: &Config) -> Result<Draft, &'static str> {
     let Some(data) = event.data() else { return Ok(event.patch()) };
-    let found = config.fields.find(data.bytes)?;
+    let found = config.fields.find(data.bytes).map_err(|_| "the data is not JSON")?;
     if found.is_empty() {
         return Ok(event.patch());
     }
-    let replacement = serde_json::to_vec(&config.replacement)?;
+    let replacement = serde_json::to_vec(&config.replacement).map_err(|_| "the replacement is no text")?;
     Ok(event.patch().data_pieces(Form::Json, pieces(data.bytes, &found, &replacement)))
 }
 
