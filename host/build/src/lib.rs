@@ -18,10 +18,13 @@ mod component;
 mod error;
 mod go;
 mod label;
+mod new;
 mod source;
 
 pub use cargo::TARGET;
 pub use error::BuildError;
+pub use new::{Kind, NameError, NewError, new};
+
 use label::Label;
 
 /// How to build.
@@ -60,13 +63,43 @@ pub(crate) struct Artifact {
 
 /// The languages there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
+pub enum Language {
+    /// `Cargo.toml`.
     Rust,
+    /// `go.mod`.
     Go,
+    /// `package.json` with `assemblyscript`.
     AssemblyScript,
 }
 
 impl Language {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Go => "Go",
+            Language::AssemblyScript => "AssemblyScript",
+        }
+    }
+
+    /// What to type for the tests that need no Wasm.
+    pub fn native_test(self) -> &'static str {
+        match self {
+            Language::Rust => "cargo test",
+            Language::Go => "go test",
+            Language::AssemblyScript => "npm test",
+        }
+    }
+
+    /// The file with the function, in a new folder.
+    fn source(self) -> &'static str {
+        match self {
+            Language::Rust => "src/lib.rs",
+            Language::Go => "main.go",
+            Language::AssemblyScript => "assembly/index.ts",
+        }
+    }
+
     /// What the files of the folder say.
     fn of(folder: &Path) -> Result<Language, BuildError> {
         let mut found = Vec::new();

@@ -45,12 +45,14 @@ fn collect(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<(), Bu
         let name = entry.file_name();
         let text = name.to_string_lossy();
         let kind = entry.file_type().map_err(failed)?;
+        // A host may have left its own things in `.tidegate`, beside the SDK.
         let hidden = text.starts_with('.') && text != ".tidegate";
-        if kind.is_dir() && !hidden && !MADE.contains(&&*text) {
+        let left = below == Path::new(".tidegate") && text != "sdk";
+        if kind.is_dir() && !hidden && !left && !MADE.contains(&&*text) {
             collect(root, &below.join(&name), files)?;
         }
         let ending = Path::new(&name).extension().and_then(|ending| ending.to_str());
-        if kind.is_file() && !hidden && !ending.is_some_and(|ending| AROUND.contains(&ending)) {
+        if kind.is_file() && !hidden && !left && !ending.is_some_and(|ending| AROUND.contains(&ending)) {
             files.push(below.join(&name));
         }
     }
@@ -73,7 +75,15 @@ mod tests {
             digest(dir.path()).unwrap()
         };
         let first = put("src/lib.rs", "a");
-        for around in ["README.md", "policy.yaml", "target/x", "node_modules/a/b.ts", ".git/HEAD", "events.jsonl"] {
+        for around in [
+            "README.md",
+            "policy.yaml",
+            "target/x",
+            "node_modules/a/b.ts",
+            ".git/HEAD",
+            "events.jsonl",
+            ".tidegate/lock",
+        ] {
             assert_eq!(put(around, "a"), first, "{around}");
         }
         for source in ["src/lib.rs", "schema.json", ".tidegate/sdk/event.go", "go.mod"] {

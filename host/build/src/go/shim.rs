@@ -13,7 +13,7 @@ const WORLD: &str = "import tidegate:guest/failure@0.1.0;";
 pub(super) fn adapter() -> Result<&'static [u8], String> {
     static ADAPTER: LazyLock<Result<Vec<u8>, String>> = LazyLock::new(|| {
         let mut module = wat::parse_str(include_str!("shim.wat")).map_err(|error| error.to_string())?;
-        let (resolve, world) = world::parse(WORLD)?;
+        let (resolve, world) = world::parse("shim", WORLD)?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .map_err(|error| format!("{error:#}"))?;
         Ok(module)

@@ -19,17 +19,17 @@ pub(super) fn embed(module: &mut Vec<u8>) -> Result<(), String> {
         return Err("the program registers no function with `tidegate.Filter`, `Transform` or `Matcher`".to_owned());
     }
     let exports: String = kinds.iter().map(|kind| format!("export tidegate:guest/{kind}@0.1.0; ")).collect();
-    let (resolve, world) = parse(&format!("{IMPORTS} export tidegate:guest/lifecycle@0.1.0; {exports}"))?;
+    let (resolve, world) = parse("module", &format!("{IMPORTS} export tidegate:guest/lifecycle@0.1.0; {exports}"))?;
     embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(|error| format!("{error:#}"))
 }
 
-/// A world of the contract's interfaces.
-pub(super) fn parse(items: &str) -> Result<(Resolve, WorldId), String> {
+/// A world of the contract's interfaces. The package bears the part's name: those of the parts of one component are joined.
+pub(super) fn parse(part: &str, items: &str) -> Result<(Resolve, WorldId), String> {
     let mut resolve = Resolve::default();
     resolve.push_str("tidegate.wit", WIT).map_err(|error| format!("{error:#}"))?;
-    let world = format!("package tidegate:built; world module {{ {items} }}");
+    let world = format!("package tidegate:built-{part}; world {part} {{ {items} }}");
     let package = resolve.push_str("built.wit", &world).map_err(|error| format!("{error:#}"))?;
-    let world = resolve.select_world(&[package], Some("module")).map_err(|error| format!("{error:#}"))?;
+    let world = resolve.select_world(&[package], Some(part)).map_err(|error| format!("{error:#}"))?;
     Ok((resolve, world))
 }
 
