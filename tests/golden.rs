@@ -52,13 +52,45 @@ fn route_by_region() {
 }
 
 #[test]
+fn order_guard_in_go() {
+    events_come_out("go/order-guard");
+}
+
+#[test]
+fn redact_fields_in_go() {
+    events_come_out("go/redact-fields");
+}
+
+#[test]
+fn enrich_in_go() {
+    events_come_out("go/enrich");
+}
+
+#[test]
+fn minimal_in_assemblyscript() {
+    events_come_out("assemblyscript/minimal");
+}
+
+#[test]
+fn order_guard_in_assemblyscript() {
+    events_come_out("assemblyscript/order-guard");
+}
+
+#[test]
+fn route_by_region_in_assemblyscript() {
+    names_come_out("assemblyscript/route-by-region");
+}
+
+#[test]
 fn no_example_is_forgotten() {
     let here = include_str!("golden.rs");
-    for entry in fs::read_dir(root().join("filters-examples")).expect("the examples") {
-        let path = entry.expect("an entry").path();
-        if path.join("policy.yaml").is_file() {
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-            assert!(here.contains(&format!("_come_out(\"{name}\")")), "{name} has no test");
+    for language in ["", "go/", "assemblyscript/"] {
+        for entry in fs::read_dir(root().join("filters-examples").join(language)).expect("the examples") {
+            let path = entry.expect("an entry").path();
+            if path.join("policy.yaml").is_file() {
+                let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+                assert!(here.contains(&format!("_come_out(\"{language}{name}\")")), "{language}{name} has no test");
+            }
         }
     }
 }
@@ -101,7 +133,8 @@ fn host(name: &str, dir: &Path, targets: &[(&str, &str)]) {
     let (from, docs) = (root().join("filters-examples").join(name), dir.join("docs"));
     let modules = docs.join("target/tidegate");
     fs::create_dir_all(&modules).expect("folders");
-    fs::copy(example(name), modules.join(format!("{name}.wasm"))).expect("the module");
+    let short = name.rsplit('/').next().expect("a name");
+    fs::copy(example(name), modules.join(format!("{short}.wasm"))).expect("the module");
     for file in ["policy.yaml", "events.jsonl"] {
         fs::copy(from.join(file), docs.join(file)).expect("the example");
     }

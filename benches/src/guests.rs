@@ -49,7 +49,7 @@ pub fn redact_fields() -> Component {
 }
 
 /// Builds a folder of this repository; with what cargo keeps, later runs take a moment.
-fn build(folder: &str) -> Vec<u8> {
+pub fn build(folder: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(folder);
     let out = tempfile::tempdir().unwrap();
     let options = BuildOptions {
@@ -63,12 +63,17 @@ fn build(folder: &str) -> Vec<u8> {
 
 /// Compiles a component and verifies it for a policy without capabilities that may write everything.
 pub async fn verified(engine: &Engine, component: &Component, policy: &str) -> Guest {
+    verified_within(engine, component, policy, Limits::default()).await
+}
+
+/// The same with limits of its own.
+pub async fn verified_within(engine: &Engine, component: &Component, policy: &str, limits: Limits) -> Guest {
     let module = engine.load(&component.wasm).await.unwrap();
     let spec = GuestSpec {
         policy: policy.into(),
         config: component.config.clone(),
         capabilities: BTreeSet::new(),
-        limits: Limits::default(),
+        limits,
         rights: Rights { attributes: vec!["*".to_owned()], data: true, emit: 1, event_bytes: 1 << 20 },
         isolation: Isolation::Worker,
     };
