@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod campaign;
+mod exactly_once;
 mod examples;
 mod line;
 mod network;
 mod poison;
+mod pressure;
 mod rebalance;
 mod stop;

@@ -1,9 +1,12 @@
 //! Messages that are no events, a sink that refuses for good, and topics that are not there: all is told by name, and goes on.
 
-use tidegate_brokers::kafka::Kafka;
-use tidegate_brokers::kafka::clients::Record;
+use std::fs;
 
-use super::line::Line;
+use tidegate_brokers::kafka::clients::Record;
+use tidegate_brokers::kafka::{Kafka, USER};
+
+use super::line::{Line, id};
+use crate::rig::docs::Docs;
 
 #[test]
 fn messages_that_are_no_events_rest_in_the_dead_letter_with_their_place() {
@@ -40,4 +43,118 @@ fn messages_that_are_no_events_rest_in_the_dead_letter_with_their_place() {
         let place = format!("kafka_malformed.in/0@{offset} of {}", kafka.plain());
         assert!(text.iter().any(|letter| letter.contains(&place)), "{place} is not in {text:#?}");
     }
+}
+
+/// Events in structured form: an id and how long its data is.
+fn events(list: &[(&str, usize)]) -> Vec<Record> {
+    let event = |(id, length): &(&str, usize)| {
+        let head = "\"specversion\":\"1.0\",\"source\":\"/t\",\"type\":\"t\"";
+        Record::new(format!("{{{head},\"id\":\"{id}\",\"data\":\"{}\"}}", "x".repeat(*length)))
+            .header("content-type", "application/cloudevents+json")
+    };
+    list.iter().map(event).collect()
+}
+
+#[test]
+fn what_a_broker_does_not_take_rests_and_the_others_go_on() {
+    let kafka = Kafka::shared();
+    for (name, out, large, said) in
+        [("kafka_too_large", "small", 4_000, "larger"), ("kafka_unknown_out", "nowhere", 1, "Unknown topic")]
+    {
+        let line = Line::new(kafka, name, 1);
+        kafka.topic_with(&line.topic("small"), 1, &[("max.message.bytes", "2048")]);
+        let brokers = kafka.plain();
+        let sink = |which: &str| format!("{{kafka: {{brokers: ['{brokers}'], topic: {}}}}}", line.topic(which));
+        let source = format!("topics: [{}], group: {name}", line.topic("in"));
+        let docs = Docs::new()
+            .doc("Source", "in", &format!("{{kafka: {{brokers: ['{brokers}'], {source}}}}}"))
+            .doc("Sink", "out", &sink(out))
+            .doc("Sink", "dlq", &sink("dlq"))
+            .route("main", "in", "out");
+        line.put(&line.host_dir(0), &docs);
+        kafka.write(&line.topic("in"), events(&[("a", 1), ("b", large), ("c", 1)]));
+        let mut host = line.start(0);
+        host.until("all is settled", || (kafka.committed(name, &line.topic("in"), 0) == Some(3)).then_some(()));
+        assert!(host.stop().success());
+        let dead = kafka.read(&line.topic("dlq"));
+        let ids: Vec<String> = dead.iter().map(id).collect();
+        if out == "small" {
+            assert_eq!(ids, ["b"]);
+            assert_eq!(kafka.read(&line.topic("small")).iter().map(id).collect::<Vec<_>>(), ["a", "c"]);
+        } else {
+            assert_eq!(ids, ["a", "b", "c"]);
+        }
+        for letter in dead {
+            let text: Vec<String> = letter
+                .headers
+                .iter()
+                .map(|(_, value)| String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned())
+                .collect();
+            let place = format!("{brokers}: topic {}", line.topic(out));
+            assert!(text.iter().any(|text| text.contains(&place) && text.contains(said)), "{place} {said} {text:#?}");
+        }
+    }
+}
+
+#[test]
+fn places_that_are_not_there_are_named_and_hold_the_lane() {
+    let kafka = Kafka::shared();
+    let (plain, guarded) = (kafka.plain(), kafka.sasl());
+    let sasl =
+        format!("sasl: {{mechanism: scram-sha-512, username: {USER}, password: {{secret: {{file: password}}}}}}");
+    for (name, source, out, said, place) in [
+        (
+            "kafka_unknown_in",
+            format!("brokers: ['{plain}'], topics: [kafka_none]"),
+            format!("brokers: ['{plain}']"),
+            "Unknown topic",
+            "kafka_none",
+        ),
+        (
+            "kafka_wrong_in",
+            format!("brokers: ['{guarded}'], {sasl}, topics: [kafka_wrong_in.in]"),
+            format!("brokers: ['{plain}']"),
+            "uthentication",
+            &*guarded,
+        ),
+        (
+            "kafka_wrong_out",
+            format!("brokers: ['{plain}'], topics: [kafka_wrong_out.in]"),
+            format!("brokers: ['{guarded}'], {sasl}, timeout: 2s"),
+            "uthentication",
+            &*guarded,
+        ),
+    ] {
+        let mut line = Line::new(kafka, name, 1);
+        let dir = line.host_dir(0);
+        fs::write(dir.join("docs/password"), "wrong").unwrap();
+        let docs = Docs::new()
+            .doc("Source", "in", &format!("{{kafka: {{{source}, group: {name}}}}}"))
+            .doc(
+                "Sink",
+                "out",
+                &format!("{{kafka: {{{out}, topic: {}}}, retry: {{maxDelay: 200ms}}}}", line.topic("out")),
+            )
+            .doc("Sink", "dlq", &format!("{{kafka: {{brokers: ['{plain}'], topic: {}}}}}", line.topic("dlq")))
+            .route("main", "in", "out");
+        line.put(&dir, &docs);
+        line.produce(10);
+        let mut host = line.spawn(0);
+        host.until(said, || {
+            let log = host_log(&dir);
+            log.lines().any(|line| line.contains(said) && line.contains(place)).then_some(())
+        });
+        assert!(host.alive());
+        assert_eq!(
+            (kafka.count(&line.topic("out")), kafka.count(&line.topic("dlq"))),
+            (0, 0),
+            "{name}: it is held, not lost"
+        );
+        assert_eq!(line.settled(), 0, "{name}");
+        host.kill();
+    }
+}
+
+fn host_log(dir: &std::path::Path) -> String {
+    fs::read_to_string(dir.join("host.log")).unwrap_or_default()
 }

@@ -12,10 +12,20 @@ const IN_FLIGHT_MIN: usize = 1_000;
 
 #[test]
 fn kill_nine_loses_and_reorders_nothing() {
-    let mut random = Random::from_env();
     let mut line = Line::new(Kafka::shared(), "kafka_kill_nine", 2);
     // Whoever comes back waits for the session of the one that was killed.
     line.source = "sessionTimeout: 2s".to_owned();
+    campaign(&mut line, KILLS * 2 * WINDOW);
+}
+
+#[test]
+fn kill_nine_repeats_nothing_where_delivery_is_exactly_once() {
+    let mut line = Line::new(Kafka::shared(), "kafka_kill_nine_exactly_once", 2).exactly_once("30s");
+    campaign(&mut line, 0);
+}
+
+fn campaign(line: &mut Line<'_>, duplicates_max: usize) {
+    let mut random = Random::from_env();
     let mut least = usize::MAX;
     for kill in 0..KILLS {
         line.produce(EVENTS / KILLS);
@@ -34,6 +44,6 @@ fn kill_nine_loses_and_reorders_nothing() {
     let mut host = line.start(0);
     line.finish(&mut host);
     assert!(host.stop().success());
-    let line = line.check(KILLS * 2 * WINDOW);
+    let line = line.check(duplicates_max);
     assert!(oracle::number(&line, "dead_lettered") > 0 && oracle::number(&line, "dropped") > 0, "{line}");
 }

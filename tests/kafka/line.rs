@@ -26,6 +26,8 @@ pub struct Line<'a> {
     /// Further keys of the source and of the sinks, in YAML's flow style.
     pub source: String,
     pub sink: String,
+    /// How both sinks are delivered to.
+    pub delivery: &'static str,
     brokers: String,
     dir: TempDir,
     writer: Writer,
@@ -46,8 +48,29 @@ impl<'a> Line<'a> {
         let writer = kafka.writer();
         let group = kafka.group(name, &format!("{name}.in"));
         let brokers = kafka.plain();
-        let (source, sink) = (String::new(), String::new());
-        Line { kafka, name, partitions, source, sink, brokers, dir, writer, group, ledger, produced: 0, malformed: 0 }
+        let (source, sink, delivery) = (String::new(), String::new(), "retry: {delay: 100ms, maxDelay: 1s}");
+        Line {
+            kafka,
+            name,
+            partitions,
+            source,
+            sink,
+            delivery,
+            brokers,
+            dir,
+            writer,
+            group,
+            ledger,
+            produced: 0,
+            malformed: 0,
+        }
+    }
+
+    /// The same, exactly once; others wait for what a frozen host has begun for no longer than `timeout`.
+    pub fn exactly_once(mut self, timeout: &str) -> Self {
+        self.source = format!("sessionTimeout: 2s, delivery: exactlyOnce, transaction: {{timeout: {timeout}}}");
+        self.delivery = "";
+        self
     }
 
     /// Hosts reach the broker there.
@@ -94,9 +117,9 @@ impl<'a> Line<'a> {
         let brokers = &self.brokers;
         let kafka = |rest: String| format!("{{kafka: {{brokers: ['{brokers}'], {rest}}}}}");
         let sink = |topic: &str| {
-            let Line { sink, .. } = self;
+            let Line { sink, delivery, .. } = self;
             let kafka = format!("kafka: {{brokers: ['{brokers}'], topic: {}, {sink}}}", self.topic(topic));
-            format!("{{{kafka}, retry: {{delay: 100ms, maxDelay: 1s}}}}")
+            format!("{{{kafka}, {delivery}}}")
         };
         let source = format!("topics: [{}], group: {}, {}", self.topic("in"), self.name, self.source);
         Docs::new()
@@ -209,7 +232,8 @@ impl<'a> Line<'a> {
     }
 }
 
-fn id(record: &Record) -> String {
+/// The id of an event in binary mode.
+pub fn id(record: &Record) -> String {
     let found = record.headers.iter().find(|(name, _)| name == "ce_id");
     let (_, value) = found.expect("an event in binary mode");
     String::from_utf8(value.clone().expect("an id")).unwrap()

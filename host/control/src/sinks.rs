@@ -10,8 +10,8 @@ use std::{
 };
 
 use tidegate_connector::{
-    Backoff, Breaker, BreakerOptions, ConfigError, RateKey, RateLimit, Registry, Sink, SinkOptions, WriteError, Writer,
-    connector::Place,
+    Backoff, Breaker, BreakerOptions, ConfigError, Participant, RateKey, RateLimit, Registry, Sink, SinkOptions,
+    WriteError, Writer, connector::Place,
 };
 use tidegate_event::Event;
 use tidegate_policy::spec;
@@ -194,5 +194,9 @@ impl Writer for After {
 
     fn breaker(&mut self, breaker: Breaker) -> Option<Breaker> {
         self.writer.breaker(breaker)
+    }
+
+    fn participant(&self) -> Option<Participant> {
+        self.writer.participant()
     }
 }

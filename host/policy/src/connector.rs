@@ -19,6 +19,16 @@ pub trait ConnectorCheck {
     fn check(&self, connector: &str, role: Role, config: &Value) -> Vec<ConfigProblem>;
     /// Whether a sink of it has topics (or subjects) of which a route can choose one.
     fn has_topics(&self, connector: &str) -> bool;
+    /// Whether a source of this configuration delivers exactly once.
+    fn is_transactional(&self, connector: &str, source: &Value) -> bool {
+        let _ = (connector, source);
+        false
+    }
+    /// Why the transactions of such a source could not write to a sink of the same connector; places are in the sink's configuration.
+    fn check_transaction(&self, connector: &str, source: &Value, sink: &Value) -> Vec<ConfigProblem> {
+        let _ = (connector, source, sink);
+        Vec::new()
+    }
 }
 
 /// What a connector is to be.

@@ -9,6 +9,7 @@ pub mod codes;
 mod connector;
 mod diagnostic;
 mod document;
+mod exactly_once;
 mod fingerprint;
 mod flow_yaml;
 mod kinds;

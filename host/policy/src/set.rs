@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Diagnostic, Options, Place, Report, codes,
+    Diagnostic, Options, Place, Report, codes, exactly_once,
     mistakes::{Mistakes, did_you_mean},
     spec::{Documents, FailureRule, FilterPolicy, Id, Malformed, Route, Sink, Source, TopicPart, Unmatched},
     text::{At, Text},
@@ -108,6 +108,7 @@ impl Set {
         let mut found: Vec<Diagnostic> = nowhere.take(SHOWN_MAX).collect();
         found.extend(self.dead_letters());
         found.extend(self.topics(options));
+        found.extend(exactly_once::check(&self, options));
         self.diagnostics.append(&mut found);
         if !self.diagnostics.is_empty() || self.unreadable {
             return Err(Report::new(self.diagnostics));
@@ -280,7 +281,7 @@ impl Set {
         }
     }
 
-    fn routes_from<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = &'a Draft<Route, ()>> {
+    pub(crate) fn routes_from<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = &'a Draft<Route, ()>> {
         self.routes.iter().filter(|draft| draft.document.from.contains(&source.meta.id))
     }
 

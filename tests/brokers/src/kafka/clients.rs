@@ -189,18 +189,22 @@ impl Kafka {
         records
     }
 
-    /// How many messages a topic holds.
+    /// How many messages a topic holds; the marks that transactions leave count too.
     ///
     /// # Panics
     /// When the broker does not answer.
     pub fn count(&self, topic: &str) -> usize {
-        let client: BaseConsumer<Silent> = config(&self.plain()).create_with_context(Silent).expect("a client");
-        let metadata = client.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
-        let ends = metadata.topics()[0].partitions().iter().map(|partition| {
-            let (low, high) = client.fetch_watermarks(topic, partition.id(), PATIENCE).expect("watermarks");
-            usize::try_from(high - low).expect("more than nothing")
-        });
-        ends.sum()
+        watermarks(&config(&self.plain()).create_with_context(Silent).expect("a client"), topic)
+    }
+
+    /// How many offsets of a topic are taken, by open and aborted transactions too; [`count`](Kafka::count) ends before what is open.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub fn written(&self, topic: &str) -> usize {
+        let mut config = config(&self.plain());
+        config.set("isolation.level", "read_uncommitted");
+        watermarks(&config.create_with_context(Silent).expect("a client"), topic)
     }
 
     /// The offset that a group has committed in a partition.
@@ -220,6 +224,15 @@ impl Kafka {
         let client = config.set("group.id", group).create_with_context(Silent).expect("a client");
         Group { client, topic: topic.to_owned() }
     }
+}
+
+fn watermarks(client: &BaseConsumer<Silent>, topic: &str) -> usize {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+    let ends = metadata.topics()[0].partitions().iter().map(|partition| {
+        let (low, high) = client.fetch_watermarks(topic, partition.id(), PATIENCE).expect("watermarks");
+        usize::try_from(high - low).expect("more than nothing")
+    });
+    ends.sum()
 }
 
 /// Looks at what a group has committed; is no member of it.
