@@ -6,7 +6,7 @@ import {
   TYPE, ENTRY_HEAD,
 } from "./abi/layout";
 import { Draft } from "./draft";
-import { problem, readInto } from "./json/reader";
+import { noData, problem, readInto } from "./json/reader";
 import { Needs } from "./needs";
 import { text } from "./text/intern";
 import { decode } from "./text/utf8";
@@ -107,7 +107,10 @@ export class Event {
    */
   json<T>(): T | null {
     const row = changetype<usize>(this);
-    if (this.data === null) return readInto<T>(0, 0);
+    if (this.data === null) {
+      noData();
+      return null;
+    }
     return readInto<T>(fieldStart(row, DATA), fieldLength(row, DATA, Needs.Data));
   }
 

@@ -54,12 +54,17 @@ export function isWhole(start: usize, end: usize): bool {
   return true;
 }
 
-/** The digits of a whole number, without its sign; `u64.MAX_VALUE` for that and all above. */
+/** Whether the last magnitude did not fit 64 bits. */
+export let isTooLarge: bool = false;
+
+/** The digits of a whole number, without its sign. */
 export function magnitude(start: usize, end: usize): u64 {
   let value: u64 = 0;
+  isTooLarge = false;
   for (let at = load<u8>(start) == 0x2d ? start + 1 : start; at < end; at++) {
-    if (value > 1844674407370955160) return u64.MAX_VALUE;
-    value = value * 10 + load<u8>(at) - 0x30;
+    const digit = <u64>load<u8>(at) - 0x30;
+    if (value > (u64.MAX_VALUE - digit) / 10) isTooLarge = true;
+    value = value * 10 + digit;
   }
   return value;
 }

@@ -6,7 +6,7 @@
  */
 
 import { decode } from "../text/utf8";
-import { float, isWhole, magnitude } from "./number";
+import { float, isTooLarge, isWhole, magnitude } from "./number";
 import * as scan from "./scan";
 import { lastText, length as textLength, scanText, start as textStart } from "./text";
 
@@ -34,10 +34,6 @@ export function read<T>(start: usize, size: u32): T | null {
 
 /** Reads an event's data into an object that is used again. */
 export function readInto<T>(start: usize, size: u32): T | null {
-  if (start == 0) {
-    failure = "the event has no data";
-    return null;
-  }
   begin(start, size);
   const made = reused<T>();
   if (made !== null) {
@@ -62,6 +58,11 @@ function reused<T>(): T | null {
   const fresh = instantiate<T>();
   unchecked((again[id] = changetype<string>(fresh)));
   return fresh;
+}
+
+/** There is nothing to read. */
+export function noData(): void {
+  failure = "the event has no data";
 }
 
 /** Why the last reading gave nothing. */
@@ -168,7 +169,7 @@ export function value<T>(): T {
   if (isNullable<T>()) {
     if (isNext(0x6e)) {
       moved(scan.word(at, end));
-      return nothing<T>();
+      return changetype<T>(0);
     }
   }
   if (isBoolean<T>()) return <T>boolean();
@@ -286,7 +287,7 @@ function integer<T>(): T {
   const isNegative = load<u8>(start) == 0x2d;
   const most: u64 = isNegative ? 0 - <u64>(<i64>i64.MIN_VALUE >> (64 - sizeof<T>() * 8)) : <u64>(<i64>i64.MAX_VALUE >> (64 - sizeof<T>() * 8));
   const limit: u64 = isSigned<T>() ? most : isNegative ? 0 : u64.MAX_VALUE >> (64 - sizeof<T>() * 8);
-  if (digits > limit || (digits == u64.MAX_VALUE && sizeof<T>() == 8)) {
+  if (digits > limit || isTooLarge) {
     fail("invalid value: integer" + quoted(start, at) + ", expected " + nameof<T>());
     return <T>0;
   }
