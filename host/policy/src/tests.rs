@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod conditions;
 mod fingerprint;
 mod hostile;
@@ -103,4 +103,4 @@ fn surroundings() -> String {
 }
 
 /// Every option of every kind.
-const EVERYTHING: &str = include_str!("tests/everything.yaml");
+pub(crate) const EVERYTHING: &str = include_str!("tests/everything.yaml");

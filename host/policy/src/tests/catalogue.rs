@@ -22,7 +22,7 @@ spec:
 ";
 
 /// A text for each code; the first mistake it is refused for has that code.
-fn examples() -> Vec<(&'static str, String)> {
+pub(crate) fn examples() -> Vec<(&'static str, String)> {
     let policy = |spec: &str| surroundings() + &document("FilterPolicy", "p", spec);
     let route = |rest: &str| surroundings() + &document("Route", "r", &format!("{{from: [{{name: orders}}], {rest}}}"));
     let sink = |spec: &str| document("Sink", "out", spec);
