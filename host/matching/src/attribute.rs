@@ -37,10 +37,8 @@ impl Attribute {
 
     /// As [`Attribute::named`] where names are those of the event alone: `principal` is an extension like others (CloudEvents SQL).
     pub(crate) fn of_event(name: &str) -> Attribute {
-        match Attribute::named(name) {
-            Attribute::Principal => Attribute::Extension(name.into()),
-            attribute => attribute,
-        }
+        let attribute = Attribute::named(name);
+        if attribute == Attribute::Principal { Attribute::Extension(name.into()) } else { attribute }
     }
 
     /// The value in canonical string form (CloudEvents 1.0.2, "Type System"), and whether it passes. Absent never does.

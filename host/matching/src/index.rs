@@ -10,21 +10,23 @@ mod intervals;
 mod need;
 mod radix;
 
+use tidegate_event::Event;
+
 use self::fields::Fields;
 use self::need::Need;
-use crate::{Matcher, Seen, matcher::Node};
+use crate::{Matcher, Seen, matcher::Node, payload::Wanted};
 
 /// An index over rules, which are known by their position.
 ///
 /// ```
 /// use tidegate_event::Event;
-/// use tidegate_matching::{Index, Matcher, Scratch, Seen};
+/// use tidegate_matching::{Index, Matcher, Scratch};
 /// use tidegate_policy::spec::Condition;
 ///
 /// let rule = |ty: &str| Matcher::condition(Some(&Condition::Exact(vec![("type".into(), ty.into())])));
 /// let index = Index::new([rule("a"), rule("b"), rule("a")]);
 /// let event = Event::builder().id("1").source("/s").ty("a").build()?;
-/// assert_eq!(index.matches(&Seen::new(&event), &mut Scratch::default()), [0, 2]);
+/// assert_eq!(index.matches(&event, &mut Scratch::default()), [0, 2]);
 /// # Ok::<(), tidegate_event::InvalidEvent>(())
 /// ```
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub struct Index {
     rules: Box<[Rule]>,
     fields: Fields,
     unindexed: Box<[u32]>,
+    /// What the rules look at in the payload: nothing else of it is kept.
+    wanted: Wanted,
 }
 
 #[derive(Debug)]
@@ -75,6 +79,8 @@ impl Index {
     /// Takes time and memory in proportion to the rules and the texts in them (ranges of numbers: times the logarithm of their number).
     pub fn new(matchers: impl IntoIterator<Item = Matcher>) -> Index {
         let matchers: Vec<Matcher> = matchers.into_iter().collect();
+        let mut wanted = Wanted::default();
+        matchers.iter().for_each(|matcher| matcher.node.add_to(&mut wanted));
         let needs: Vec<Need> = matchers.iter().map(|matcher| Need::of(&matcher.node)).collect();
         let shares = need::Shares::of(&needs);
         let mut fields = fields::Builder::default();
@@ -87,7 +93,12 @@ impl Index {
             }
         }
         let rule = |matcher: Matcher| Rule { sure: matches!(matcher.node, Node::Compare(..) | Node::Always), matcher };
-        Index { rules: matchers.into_iter().map(rule).collect(), fields: fields.build(), unindexed: unindexed.into() }
+        Index {
+            rules: matchers.into_iter().map(rule).collect(),
+            fields: fields.build(),
+            unindexed: unindexed.into(),
+            wanted,
+        }
     }
 
     /// How many rules there are.
@@ -105,8 +116,9 @@ impl Index {
         &self.unindexed
     }
 
-    /// The rules that hold for an event, ascending. The payload is parsed only if a rule needs it.
-    pub fn matches<'s>(&self, seen: &Seen<'_>, scratch: &'s mut Scratch) -> &'s [u32] {
+    /// The rules that hold for an event, ascending. The payload is parsed only if a rule needs it, and once.
+    pub fn matches<'s>(&self, event: &Event, scratch: &'s mut Scratch) -> &'s [u32] {
+        let seen = &Seen::of(event, &self.wanted);
         scratch.start(self.rules.len());
         self.fields.find(seen, scratch);
         scratch.find(&self.unindexed);

@@ -9,6 +9,7 @@ mod destination;
 mod index;
 mod matcher;
 mod pattern;
+mod payload;
 mod seen;
 mod topic;
 

@@ -9,7 +9,7 @@ use tidegate_cesql::Expression;
 use tidegate_event::Event;
 use tidegate_policy::spec::{Condition, Match};
 
-use crate::{Seen, attribute::Attribute, pattern::Pattern};
+use crate::{Seen, attribute::Attribute, pattern::Pattern, payload::Wanted};
 
 /// A compiled condition: attribute names resolved, cheap to evaluate, no allocation per event (but for comparing extensions of the
 /// type Binary). The default holds for everything.
@@ -163,6 +163,16 @@ impl Node {
             node @ (Node::Compare(..) | Node::All(_) | Node::Any(_) | Node::Cesql(_) | Node::Pattern(_)) => {
                 Node::Not(Box::new(node))
             }
+        }
+    }
+
+    /// Adds the fields of the payload that it looks at.
+    pub(crate) fn add_to(&self, wanted: &mut Wanted) {
+        match self {
+            Node::Always | Node::Never | Node::Compare(..) | Node::Cesql(_) => {}
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.add_to(wanted)),
+            Node::Not(node) => node.add_to(wanted),
+            Node::Pattern(pattern) => pattern.add_to(wanted),
         }
     }
 

@@ -5,11 +5,14 @@
 
 pub(crate) mod test;
 
-use serde_json::Value;
 use tidegate_policy::spec::{self, Test};
 
 use self::test::Leaf;
-use crate::{Seen, attribute::Attribute};
+use crate::{
+    Seen,
+    attribute::Attribute,
+    payload::{Json, Wanted},
+};
 
 /// A pattern with its attributes resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,17 @@ impl Pattern {
         Pattern { clauses: clauses.iter().map(clause).collect() }
     }
 
+    /// Adds the fields of the payload that it looks at.
+    pub(crate) fn add_to(&self, wanted: &mut Wanted) {
+        for clause in &self.clauses {
+            match clause {
+                Clause::Attribute(..) | Clause::Payload(_) => {}
+                Clause::Data(clauses) => wanted.add(clauses),
+                Clause::Or(any) => any.iter().for_each(|pattern| pattern.add_to(wanted)),
+            }
+        }
+    }
+
     /// Attributes first: the payload is parsed only if they hold.
     pub(crate) fn holds(&self, seen: &Seen<'_>) -> bool {
         let attributes = |clause: &&Clause| matches!(clause, Clause::Attribute(..));
@@ -71,35 +85,31 @@ impl Clause {
 }
 
 /// Whether all clauses hold for an object, or for one element of an array.
-fn object(clauses: &[spec::Clause], at: Option<&Value>) -> bool {
-    if let Some(Value::Array(elements)) = at {
+fn object(clauses: &[spec::Clause], at: Option<&Json<'_>>) -> bool {
+    if let Some(Json::Array(elements)) = at {
         return elements.iter().any(|element| object(clauses, Some(element)));
     }
+    let field = |name: &str| at.and_then(|object| object.field(name));
     clauses.iter().all(|clause| match clause {
-        spec::Clause::Field(name, tests) => value(tests, field(at, name)),
-        spec::Clause::Inside(name, clauses) => object(clauses, field(at, name)),
+        spec::Clause::Field(name, tests) => value(tests, field(name)),
+        spec::Clause::Inside(name, clauses) => object(clauses, field(name)),
         spec::Clause::Or(any) => any.iter().any(|clauses| object(clauses, at)),
     })
 }
 
-fn field<'v>(of: Option<&'v Value>, name: &str) -> Option<&'v Value> {
-    of.and_then(Value::as_object).and_then(|object| object.get(name))
-}
-
 /// Whether one of the tests holds for a value, or for an element of an array.
-fn value(tests: &[Test], at: Option<&Value>) -> bool {
+fn value(tests: &[Test], at: Option<&Json<'_>>) -> bool {
     let exists = at.is_some();
-    if tests.iter().any(|test| *test == Test::Exists(exists)) {
+    if tests.contains(&Test::Exists(exists)) {
         return true;
     }
+    let any = |leaf: Leaf<'_>| tests.iter().any(|test| test::holds(test, leaf));
     match at {
-        None | Some(Value::Object(_)) => false,
-        Some(Value::Array(elements)) => elements.iter().any(|element| value(tests, Some(element))),
-        Some(Value::String(text)) => tests.iter().any(|test| test::holds(test, Leaf::Text(text))),
-        Some(Value::Number(number)) => {
-            number.as_f64().is_some_and(|number| tests.iter().any(|test| test::holds(test, Leaf::Number(number))))
-        }
-        Some(Value::Bool(boolean)) => tests.iter().any(|test| test::holds(test, Leaf::Boolean(*boolean))),
-        Some(Value::Null) => tests.iter().any(|test| test::holds(test, Leaf::Null)),
+        None | Some(Json::Object(_)) => false,
+        Some(Json::Array(elements)) => elements.iter().any(|element| value(tests, Some(element))),
+        Some(Json::String(text)) => any(Leaf::Text(text)),
+        Some(Json::Number(number)) => any(Leaf::Number(*number)),
+        Some(Json::Boolean(boolean)) => any(Leaf::Boolean(*boolean)),
+        Some(Json::Null) => any(Leaf::Null),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::cell::OnceCell;
 
-use serde_json::Value;
 use tidegate_event::{Event, Form};
+
+use crate::payload::{self, Json, Wanted};
 
 /// An event, and its data as JSON as soon as somebody asked for it.
 ///
@@ -11,13 +12,20 @@ use tidegate_event::{Event, Form};
 #[derive(Debug)]
 pub struct Seen<'e> {
     event: &'e Event,
-    data: OnceCell<Option<Value>>,
+    /// All that will be asked for; `None`: anything.
+    wanted: Option<&'e Wanted>,
+    data: OnceCell<Option<Json<'e>>>,
 }
 
 impl<'e> Seen<'e> {
     /// Parses nothing yet.
     pub fn new(event: &'e Event) -> Seen<'e> {
-        Seen { event, data: OnceCell::new() }
+        Seen { event, wanted: None, data: OnceCell::new() }
+    }
+
+    /// For those only who ask for nothing else of the payload.
+    pub(crate) fn of(event: &'e Event, wanted: &'e Wanted) -> Seen<'e> {
+        Seen { wanted: Some(wanted), ..Seen::new(event) }
     }
 
     /// The event.
@@ -31,11 +39,10 @@ impl<'e> Seen<'e> {
     }
 
     /// The payload; `None` where there is none, it is not said to be JSON, or it is none.
-    pub(crate) fn data(&self) -> Option<&Value> {
+    pub(crate) fn data(&self) -> Option<&Json<'e>> {
         let parse = || {
             let data = self.event.data().filter(|data| data.form == Form::Json)?;
-            // Nested deeper than 127 levels is an error there, so that nothing here recurses further.
-            serde_json::from_slice(data.bytes).ok()
+            payload::read(data.bytes, self.wanted)
         };
         self.data.get_or_init(parse).as_ref()
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use serde_json::Value;
 
 use super::{
     Scratch,
@@ -11,7 +10,7 @@ use super::{
     need::{Field, Key, What},
     radix::Radix,
 };
-use crate::{Seen, attribute::Attribute, pattern::test::number};
+use crate::{Seen, attribute::Attribute, pattern::test::number, payload::Json};
 
 type Map<V> = HashMap<Box<str>, V, RandomState>;
 
@@ -61,26 +60,18 @@ struct Paths {
 }
 
 impl Paths {
-    fn find(&self, value: &Value, scratch: &mut Scratch) {
+    fn find(&self, value: &Json<'_>, scratch: &mut Scratch) {
         match value {
-            Value::Array(elements) => elements.iter().for_each(|element| self.find(element, scratch)),
-            Value::Object(fields) if self.inside.len() < fields.len() => {
-                let named = self.inside.iter().filter_map(|(name, paths)| Some((paths, fields.get(&**name)?)));
+            Json::Array(elements) => elements.iter().for_each(|element| self.find(element, scratch)),
+            Json::Object(fields) => {
+                let named = fields.iter().filter_map(|(name, value)| Some((self.inside.get(&**name)?, value)));
                 named.for_each(|(paths, value)| paths.find(value, scratch));
             }
-            Value::Object(fields) => {
-                let named = fields.iter().filter_map(|(name, value)| Some((self.inside.get(name.as_str())?, value)));
-                named.for_each(|(paths, value)| paths.find(value, scratch));
-            }
-            Value::String(text) => self.here.text(text, scratch),
-            Value::Number(number) => {
-                if let Some(number) = number.as_f64() {
-                    self.here.number(number, scratch);
-                }
-            }
-            Value::Bool(true) => self.here.text("true", scratch),
-            Value::Bool(false) => self.here.text("false", scratch),
-            Value::Null => self.here.text("null", scratch),
+            Json::String(text) => self.here.text(text, scratch),
+            Json::Number(number) => self.here.number(*number, scratch),
+            Json::Boolean(true) => self.here.text("true", scratch),
+            Json::Boolean(false) => self.here.text("false", scratch),
+            Json::Null => self.here.text("null", scratch),
         }
     }
 }

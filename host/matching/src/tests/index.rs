@@ -5,14 +5,14 @@ use tidegate_event::{Event, Form};
 use tidegate_policy::spec::{Bound, Case, Clause, Condition, Pattern, Range, Scalar, Test};
 
 use super::patterns::{read, with_data};
-use crate::{Index, Matcher, Scratch, Seen};
+use crate::{Index, Matcher, Scratch};
 
 fn index(conditions: &[&str]) -> Index {
     Index::new(conditions.iter().map(|condition| Matcher::condition(Some(&read(condition)))))
 }
 
 fn matches(index: &Index, event: &Event) -> Vec<u32> {
-    index.matches(&Seen::new(event), &mut Scratch::default()).to_vec()
+    index.matches(event, &mut Scratch::default()).to_vec()
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn scratch_may_be_used_for_another_index() {
     let event = super::event("type=a");
     let mut scratch = Scratch::default();
     for _ in 0..3 {
-        assert_eq!(small.matches(&Seen::new(&event), &mut scratch), [0]);
-        assert_eq!(large.matches(&Seen::new(&event), &mut scratch), [1]);
+        assert_eq!(small.matches(&event, &mut scratch), [0]);
+        assert_eq!(large.matches(&event, &mut scratch), [1]);
     }
 }
 
@@ -193,7 +193,7 @@ proptest! {
         for event in events {
             let one_by_one: Vec<u32> =
                 (0..).zip(&matchers).filter(|(_, matcher)| matcher.holds(&event)).map(|(rule, _)| rule).collect();
-            prop_assert_eq!(index.matches(&Seen::new(&event), &mut scratch), one_by_one, "{:?}", event);
+            prop_assert_eq!(index.matches(&event, &mut scratch), one_by_one, "{:?}", event);
         }
     }
 }

@@ -63,7 +63,9 @@ fn clause(reader: &mut Reader<'_, '_>, entry: &Entry, of: Where, depth: usize) -
         (_, _, Kind::Map(_) | Kind::String(_) | Kind::Plain(..)) => {
             let hint = match &entry.value.kind {
                 Kind::Map(_) => format!("attributes are no objects: `{name}: [{{prefix: …}}]`"),
-                _ => format!("what it may be is a list: `{name}: […]`"),
+                Kind::Broken | Kind::Plain(..) | Kind::String(_) | Kind::List(_) => {
+                    format!("what it may be is a list: `{name}: […]`")
+                }
             };
             let message = format!("{} in a pattern is {}", quoted(name), entry.value.description());
             reader.mistakes.hint(codes::PATTERN, entry.value.at, message, hint);
