@@ -52,6 +52,11 @@ fn route_by_region() {
 }
 
 #[test]
+fn dedupe_window() {
+    events_come_out("dedupe-window");
+}
+
+#[test]
 fn order_guard_in_go() {
     events_come_out("go/order-guard");
 }

@@ -39,6 +39,7 @@ pub mod module;
 mod names;
 mod needs;
 mod output;
+pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod value;

@@ -26,6 +26,8 @@ pub use build::{EventBuilder, event};
 pub use json::{events_from_json_lines, to_json};
 pub use run::{Transformed, outputs, run_filter, run_matcher, run_transform};
 
+pub use crate::state::imports::{forget, time_passes};
+
 /// What a counter of this thread stands at.
 pub fn counted(name: &str) -> u64 {
     crate::metrics::imports::counted(name)

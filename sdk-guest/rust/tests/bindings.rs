@@ -22,6 +22,7 @@ world lifecycle {
   import tidegate:guest/failure@0.1.0;
   export tidegate:guest/lifecycle@0.1.0;
 }
+world state { import tidegate:guest/state@0.1.0; }
 world filter { export tidegate:guest/filter@0.1.0; }
 world transform { export tidegate:guest/transform@0.1.0; }
 world matcher { export tidegate:guest/matcher@0.1.0; }
@@ -31,7 +32,7 @@ const EVENTS: &str = "tidegate:guest/events@0.1.0";
 
 #[test]
 fn bindings_are_generated_from_the_contract() {
-    for world in ["lifecycle", "filter", "transform", "matcher"] {
+    for world in ["lifecycle", "state", "filter", "transform", "matcher"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/bindings/{world}.rs"));
         let generated = generate(world);
         if std::env::var_os("UPDATE_BINDINGS").is_some() {
@@ -48,7 +49,7 @@ fn generate(world: &str) -> String {
     resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/tidegate.wit")).unwrap();
     let package = resolve.push_group(UnresolvedPackageGroup::parse("sdk.wit", WORLDS).unwrap()).unwrap();
     let id = resolve.select_world(&[package], Some(world)).unwrap();
-    let events = ("lifecycle" != world).then(|| {
+    let events = (!["lifecycle", "state"].contains(&world)).then(|| {
         (EVENTS.to_owned(), WithOption::Path("crate::bindings::lifecycle::tidegate::guest::events".to_owned()))
     });
     let options = Opts {
