@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod admin_api;
 mod bad_input;
 mod bridge;
 mod cli;
@@ -21,8 +22,10 @@ mod hostile;
 mod hot_swap;
 mod http;
 mod kafka;
+mod languages;
 mod nats;
 mod oracle;
 mod rig;
+mod state;
 mod support;
 mod tidy;

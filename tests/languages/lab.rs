@@ -32,6 +32,7 @@ pub async fn guest(engine: &Engine, wasm: &[u8], config: &str) -> Result<Guest, 
         timeout: Duration::from_secs(60),
         memory: 8 * EVENT_BYTES,
         max_event_bytes: EVENT_BYTES,
+        ..Limits::default()
     };
     let spec = GuestSpec {
         policy: "tests/languages".into(),

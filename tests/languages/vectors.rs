@@ -18,6 +18,10 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language { name: "rust", guest: |kind| ("tests/guests/vectors-rust".to_owned(), vec![kind]) },
     Language { name: "go", guest: |kind| ("tests/guests/vectors-go".to_owned(), vec![kind]) },
+    Language {
+        name: "assemblyscript",
+        guest: |kind| (format!("tests/guests/vectors-assemblyscript/{kind}"), Vec::new()),
+    },
 ];
 
 /// One line of `events.jsonl`; what the members mean stands beside it.

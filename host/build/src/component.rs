@@ -16,9 +16,6 @@ pub(crate) struct Component {
 
 /// The error is for people: what is wrong with what was compiled.
 pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
-    let exports = exports(&artifact.module).map_err(|error| error.to_string())?;
-    let has = |interface: &str| exports.iter().any(|name| name.starts_with(&format!("tidegate:guest/{interface}@")));
-    let kinds: Vec<_> = KINDS.into_iter().filter(|kind| has(kind)).collect();
     let encoder = ComponentEncoder::default().validate(true).module(&artifact.module);
     let encoder = encoder.and_then(|encoder| match artifact.adapter {
         // The adapter's memory does not come from the guest's allocator: a garbage collector asks the adapter for the time
@@ -28,6 +25,9 @@ pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
     });
     let encoded = encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))?;
     let bytes = without_names(&encoded).map_err(|error| error.to_string())?;
+    let exports = exports(&bytes).map_err(|error| error.to_string())?;
+    let has = |interface: &str| exports.iter().any(|name| name.starts_with(&format!("tidegate:guest/{interface}@")));
+    let kinds: Vec<_> = KINDS.into_iter().filter(|kind| has(kind)).collect();
     // A module that exports nothing of the contract becomes an empty component, without an error.
     if kinds.is_empty() || !has("lifecycle") {
         return Err("it exports nothing of the contract".to_owned());
@@ -63,13 +63,20 @@ fn leb128_bytes(value: usize) -> usize {
     (usize::BITS - value.max(1).leading_zeros()).div_ceil(7) as usize
 }
 
-fn exports(module: &[u8]) -> wasmparser::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for payload in Parser::new(0).parse_all(module) {
-        if let Payload::ExportSection(section) = payload? {
-            for export in section {
-                names.push(export?.name.to_owned());
+/// What the component itself exports. (Not what its module does: a Go module has the functions of all kinds.)
+fn exports(component: &[u8]) -> wasmparser::Result<Vec<String>> {
+    let (mut names, mut depth) = (Vec::new(), 0_u32);
+    for payload in Parser::new(0).parse_all(component) {
+        match payload? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    names.push(export?.name.name.to_owned());
+                }
             }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else exports")]
+            _ => {}
         }
     }
     Ok(names)

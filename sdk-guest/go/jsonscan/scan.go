@@ -44,42 +44,9 @@ func Get(text []byte, key string) ([]byte, error) {
 		}
 		return nil, ErrObject
 	}
-	var found []byte
-	count := 0
-	at = space(text, at+1)
-	if at < len(text) && text[at] == '}' {
-		at++
-	} else {
-		for {
-			is, next := isKey(text, at, key)
-			if next < 0 {
-				return nil, ErrSyntax
-			}
-			start := space(text, next)
-			end := value(text, start)
-			if end < 0 {
-				return nil, ErrSyntax
-			}
-			if is {
-				found = text[start:end]
-				count++
-			}
-			at = space(text, end)
-			if at >= len(text) {
-				return nil, ErrSyntax
-			}
-			at++
-			if text[at-1] == '}' {
-				break
-			}
-			if text[at-1] != ',' {
-				return nil, ErrSyntax
-			}
-			at = space(text, at)
-		}
-	}
+	found, count, end := member(text, at+1, key)
 	switch {
-	case space(text, at) != len(text):
+	case end < 0 || space(text, end) != len(text):
 		return nil, ErrSyntax
 	case count == 0:
 		return nil, ErrMissing

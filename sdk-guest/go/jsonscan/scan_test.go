@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -22,6 +23,9 @@ var texts = []string{
 func TestTextsAreJSONIfEncodingJSONSaysSo(t *testing.T) {
 	check := func(text string) {
 		t.Helper()
+		checkMember(t, []byte(text))
+		checkMember(t, []byte(`{"member":`+text+`,"x":0}`))
+		checkMember(t, []byte(`{"member":[0,`+text+`]}`))
 		end := value([]byte(text), space([]byte(text), 0))
 		if got, want := end >= 0 && space([]byte(text), end) == len(text), json.Valid([]byte(text)); got != want {
 			t.Errorf("%q: %v, encoding/json says %v", text, got, want)
@@ -38,6 +42,19 @@ func TestTextsAreJSONIfEncodingJSONSaysSo(t *testing.T) {
 	}
 }
 
+// The machine says of an object what encoding/json says.
+func checkMember(t *testing.T, text []byte) {
+	t.Helper()
+	at := space(text, 0)
+	if at >= len(text) || text[at] != '{' {
+		return
+	}
+	_, err := Get(text, "no such member")
+	if got, want := err == ErrMissing, json.Valid(text); got != want && !bytes.Contains(text, []byte(`\u`)) {
+		t.Errorf("%q: %v, encoding/json says %v", text, err, want)
+	}
+}
+
 func FuzzTextsAreJSONIfEncodingJSONSaysSo(f *testing.F) {
 	for _, text := range texts {
 		f.Add([]byte(text))
@@ -47,6 +64,8 @@ func FuzzTextsAreJSONIfEncodingJSONSaysSo(f *testing.F) {
 		if got, want := end >= 0 && space(text, end) == len(text), json.Valid(text); got != want {
 			t.Errorf("%q: %v, encoding/json says %v", text, got, want)
 		}
+		checkMember(t, text)
+		checkMember(t, []byte(`{"member":`+string(text)+`}`))
 	})
 }
 

@@ -23,8 +23,9 @@ type memory struct {
 const kept = 512
 
 var (
-	remembered [kept]*memory
-	count      int
+	remembered  [kept]*memory
+	garbageOnly []byte
+	count       int
 )
 
 func garbage(e tidegate.Event) tidegate.Verdict {
@@ -40,6 +41,7 @@ func garbage(e tidegate.Event) tidegate.Verdict {
 			return tidegate.Reject("what was remembered is not what it was")
 		}
 	}
+	garbageOnly = make([]byte, 16<<10)
 	words := map[string]int{}
 	for i := range 8 {
 		words[fmt.Sprintf("%s-%d", e.ID(), i)] = i
