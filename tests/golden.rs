@@ -57,6 +57,16 @@ fn dedupe_window() {
 }
 
 #[test]
+fn split_batch() {
+    events_come_out("split-batch");
+}
+
+#[test]
+fn schema_guard() {
+    events_or_rejects_come_out("schema-guard");
+}
+
+#[test]
 fn order_guard_in_go() {
     events_come_out("go/order-guard");
 }
@@ -106,6 +116,20 @@ fn events_come_out(name: &str) {
     let expected = read(&root().join("filters-examples").join(name).join("expected.jsonl"));
     assert_eq!(read(&dir.path().join("docs/out.jsonl")), expected);
     assert_eq!(read(&dir.path().join("docs/dead.jsonl")), Vec::<Value>::new());
+}
+
+/// What is not expected to come out is rejected, and all of it is in the dead letter.
+fn events_or_rejects_come_out(name: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    host(name, dir.path(), &[("out", "{sink: out}")]);
+    let example = root().join("filters-examples").join(name);
+    let expected = read(&example.join("expected.jsonl"));
+    assert_eq!(read(&dir.path().join("docs/out.jsonl")), expected);
+    let ids = |events: Vec<Value>| -> Vec<Value> { events.iter().map(|event| event["id"].clone()).collect() };
+    let mut rejected = ids(read(&example.join("events.jsonl")));
+    rejected.retain(|id| !expected.iter().any(|event| event["id"] == *id));
+    assert!(!rejected.is_empty(), "the samples show no reject");
+    assert_eq!(ids(read(&dir.path().join("docs/dead.jsonl"))), rejected);
 }
 
 /// One sink for each name that is expected: an event is where its names say, and nowhere else.
