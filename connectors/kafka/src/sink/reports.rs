@@ -27,6 +27,8 @@ pub(crate) struct Reports {
 struct State {
     expected: usize,
     reported: Reported,
+    /// Something that was reported went wrong.
+    failed: bool,
     /// What the client said last of the brokers.
     complaint: Option<String>,
     /// They do not know us.
@@ -81,8 +83,14 @@ impl Reports {
     pub(crate) fn take(&self) -> Reported {
         let mut state = self.state();
         state.expected = 0;
+        state.failed = false;
         state.complaint = None;
         std::mem::take(&mut state.reported)
+    }
+
+    /// Whether anything reported went wrong.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().failed
     }
 
     pub(crate) fn take_complaint(&self) -> Option<String> {
@@ -123,6 +131,7 @@ impl ProducerContext for Reporter {
             Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)),
         };
         let mut state = self.0.state();
+        state.failed |= problem.is_some();
         state.reported.push((index, problem));
         if state.reported.len() == state.expected {
             drop(state);

@@ -13,13 +13,19 @@ use crate::rig::{self, broker, ids, soon};
 fn open(topic: &str, state_dir: &Path) -> Box<dyn Source> {
     let config = json!({
         "brokers": [broker().plain()], "topics": [topic], "group": topic,
-        "delivery": "exactlyOnce", "transaction": {"timeout": "5s"}, "sessionTimeout": "2s",
+        "delivery": "exactlyOnce", "transaction": {"timeout": "20s"}, "sessionTimeout": "2s",
     });
     Kafka.open_source("ns/in", &config, &Place { base_dir: Path::new(""), state_dir }).unwrap()
 }
 
 fn part(writer: &dyn Writer, events: &[Event]) -> Part {
     Part { sink: writer.participant().unwrap(), events: events.to_vec() }
+}
+
+/// Commits, and is not refused or aborted.
+async fn done(delivery: &mut Delivery, parts: Vec<Part>, outcome: Settled) {
+    let committed = committed(delivery, parts, outcome).await;
+    assert!(matches!(committed, Committed::Done), "{committed:?}");
 }
 
 async fn committed(delivery: &mut Delivery, parts: Vec<Part>, outcome: Settled) -> Committed {
@@ -70,7 +76,7 @@ async fn events_of_two_sinks_and_the_position_are_there_together_or_not_at_all()
     assert_eq!(parts.iter().map(|part| part.events.len()).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((written(&out).len(), position(&topic)), (0, None));
     let parts = vec![part(&*to, &events[..2]), part(&*dead, &events[2..])];
-    assert!(matches!(committed(&mut delivery, parts, Settled::Ack).await, Committed::Done));
+    done(&mut delivery, parts, Settled::Ack).await;
     let mut out = written(&out);
     out.sort();
     assert_eq!(
@@ -85,12 +91,12 @@ async fn a_position_is_that_of_the_outcome_and_needs_no_events() {
     let (topic, _source, mut lane, _dir) = filled(5).await;
     let mut delivery = rig::delivery(&mut lane).await;
     let part_of_it = Settled::Nack { events: 2, delay: std::time::Duration::ZERO };
-    assert!(matches!(committed(&mut delivery, Vec::new(), part_of_it).await, Committed::Done));
+    done(&mut delivery, Vec::new(), part_of_it).await;
     assert_eq!(position(&topic), Some(2));
     delivery.settlement.settle(part_of_it).await.unwrap();
     let mut again = rig::delivery(&mut lane).await;
     assert_eq!(ids(&again.events), ["2", "3", "4"]);
-    assert!(matches!(committed(&mut again, Vec::new(), Settled::Ack).await, Committed::Done));
+    done(&mut again, Vec::new(), Settled::Ack).await;
     assert_eq!(position(&topic), Some(5));
     again.settlement.settle(Settled::Ack).await.unwrap();
     soon("the end", lane.close()).await.unwrap();
@@ -105,7 +111,7 @@ async fn what_is_large_for_a_batch_only_goes_alone() {
     let to = rig::writer(&small, &json!({}));
     let mut delivery = rig::delivery(&mut lane).await;
     let parts = vec![part(&*to, &delivery.events)];
-    assert!(matches!(committed(&mut delivery, parts, Settled::Ack).await, Committed::Done));
+    done(&mut delivery, parts, Settled::Ack).await;
     assert_eq!((written(&small), position(&topic)), ((0..20).map(|n| n.to_string()).collect(), Some(20)));
     delivery.settlement.settle(Settled::Ack).await.unwrap();
 }
@@ -119,7 +125,7 @@ async fn a_host_that_comes_back_ends_what_it_had_begun() {
     let mut source = open(&topic, dir.path());
     let mut lane = rig::lane(&mut source).await;
     let mut delivery = rig::delivery(&mut lane).await;
-    assert!(matches!(committed(&mut delivery, Vec::new(), Settled::Ack).await, Committed::Done));
+    done(&mut delivery, Vec::new(), Settled::Ack).await;
     delivery.settlement.settle(Settled::Ack).await.unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), name);
 }

@@ -1,5 +1,6 @@
 //! The producer of transactions: one after the other, each written and committed, or without effect. Blocking.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tidegate_event::Event;
@@ -23,6 +24,10 @@ use crate::source::config::{SourceConfig, Transactional};
 const CALL: Duration = Duration::from_secs(5);
 /// A transaction is handed over within milliseconds; what is ready goes then, full or not.
 const LINGER_MS: &str = "5";
+/// How soon it is seen that a message is refused.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long the reports of what is taken back with a refused message are waited for.
+const REST: Duration = Duration::from_secs(1);
 /// How long to wait for room in librdkafka's queue.
 const ROOM: Duration = Duration::from_millis(2);
 
@@ -54,12 +59,14 @@ pub(super) struct Transacting {
     config: Arc<SourceConfig>,
     name: String,
     producer: Option<Producer>,
+    /// A broker has refused a batch: the sequence of its partition has a gap, which only a new producer closes.
+    has_gap: Cell<bool>,
     reports: Arc<Reports>,
 }
 
 impl Transacting {
     pub(super) fn new(config: Arc<SourceConfig>, name: String) -> Transacting {
-        Transacting { config, name, producer: None, reports: Arc::default() }
+        Transacting { config, name, producer: None, has_gap: Cell::new(false), reports: Arc::default() }
     }
 
     fn transactional(&self) -> Result<&Transactional, String> {
@@ -161,20 +168,27 @@ impl Transacting {
             }
             if alone {
                 self.flush(producer)?;
+                if self.reports.has_failed() {
+                    break;
+                }
             }
         }
         self.flush(producer)?;
         let mut too_large = Vec::new();
+        let mut taken_back = None;
         for (index, code) in self.reports.take() {
             let Some(code) = code else { continue };
+            self.has_gap.set(true);
             let cause = self.place(&says(items[index].sink, items[index].event, code));
             match Outcome::of(code) {
+                // With another, which says why.
+                Outcome::Again if is_taken_back(code) => taken_back = taken_back.or(Some(cause)),
                 Outcome::TooLarge if !careful.contains(&index) => too_large.push(index),
                 Outcome::TooLarge | Outcome::Refused => refused.push((index, cause)),
                 Outcome::Again | Outcome::Broken => now = now.or(Some(cause)),
             }
         }
-        match (refused.is_empty(), too_large.is_empty(), now) {
+        match (refused.is_empty(), too_large.is_empty(), now.or(taken_back)) {
             (false, _, _) => Err(Failure::Refused(refused)),
             (true, false, _) => Err(Failure::TooLarge(too_large)),
             (true, true, Some(cause)) => Err(Failure::Aborted(cause)),
@@ -201,13 +215,24 @@ impl Transacting {
         }
     }
 
-    /// Waits until all that was handed over is reported.
+    /// Waits until all that was handed over is reported. When something went wrong, librdkafka takes back what it has not sent.
     fn flush(&self, producer: &Producer) -> Result<(), Failure> {
         let timeout = self.transactional().map_err(Failure::Aborted)?.timeout;
-        producer.flush(timeout).map_err(|error| {
-            let said = self.reports.take_complaint().unwrap_or_else(|| cause(&error));
-            Failure::Aborted(self.place(&format!("nothing written for {timeout:?}: {said}")))
-        })
+        let began = Instant::now();
+        let mut failed = None;
+        while let Err(error) = producer.flush(LOOK) {
+            if failed.is_none() && self.reports.has_failed() {
+                failed = Some(Instant::now());
+            }
+            if failed.is_some_and(|failed| failed.elapsed() > REST) {
+                break;
+            }
+            if began.elapsed() > timeout {
+                let said = self.reports.take_complaint().unwrap_or_else(|| cause(&error));
+                return Err(Failure::Aborted(self.place(&format!("nothing written for {timeout:?}: {said}"))));
+            }
+        }
+        Ok(())
     }
 
     /// Ends a transaction without effect; whether a broker has confirmed that. If not, the producer is given up: the next one of
@@ -216,11 +241,16 @@ impl Transacting {
         let Some(producer) = &self.producer else { return false };
         let aborted = producer.abort_transaction(CALL).and_then(|()| producer.flush(CALL));
         self.reports.take();
-        if aborted.is_err() || self.reports.take_refusal() {
+        let has_gap = self.has_gap.take();
+        if aborted.is_err() || has_gap || self.reports.take_refusal() {
             self.producer = None;
         }
         aborted.is_ok()
     }
+}
+
+fn is_taken_back(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
 }
 
 fn is_retriable(error: &KafkaError) -> bool {
