@@ -11,13 +11,15 @@ use sha2::{Digest, Sha256};
 
 use crate::{error::LoadError, settings};
 
-pub use child::compile_child;
+pub use child::{CompileLimits, compile_child};
 
 /// Who compiles.
 #[derive(Clone, Debug)]
 pub enum Compiler {
     /// A child process with limits on time, memory and output: this program, called with `compile-module`.
     Child(PathBuf),
+    /// The same with limits of the host's own, for modules that bring a whole language with them.
+    ChildWithin(PathBuf, CompileLimits),
     /// This process: tools and tests only, on trusted input.
     InProcess,
 }
@@ -35,7 +37,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub(crate) async fn compile(compiler: &Compiler, wasm: Vec<u8>) -> Result<Vec<u8>, LoadError> {
     let compiler = compiler.clone();
     let compiled = tokio::task::spawn_blocking(move || match compiler {
-        Compiler::Child(program) => child::run(&program, wasm),
+        Compiler::Child(program) => child::run(&program, CompileLimits::default(), wasm),
+        Compiler::ChildWithin(program, limits) => child::run(&program, limits, wasm),
         Compiler::InProcess => precompile(&wasm),
     });
     compiled.await.map_err(LoadError::compiler)?

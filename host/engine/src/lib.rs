@@ -34,7 +34,7 @@ mod ticker;
 mod worker;
 
 pub use capability::Capability;
-pub use compile::{Compiler, compile_child};
+pub use compile::{CompileLimits, Compiler, compile_child};
 pub use decision::{Applied, Assigned, Decision};
 pub use engine::{Engine, EngineOptions};
 pub use error::{LoadError, Stage, VerifyError};

@@ -14,12 +14,12 @@ use std::{
 };
 
 use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Status, Watch};
-use tidegate_engine::{Compiler, Engine, EngineOptions};
+use tidegate_engine::{Engine, EngineOptions};
 use tidegate_pipeline::WindowOptions;
 use tidegate_policy::Report;
 
 use crate::{
-    connectors,
+    compiling, connectors,
     problem::{OrProblem as _, problem},
 };
 
@@ -180,7 +180,7 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
 pub(crate) fn engine(cache_dir: Option<PathBuf>, room: Room) -> anyhow::Result<Engine> {
     let program =
         std::env::current_exe().or_problem("this program does not find itself", "it compiles modules in a child")?;
-    let options = EngineOptions { cache_dir, compiler: Compiler::Child(program), instances: room.instances };
+    let options = EngineOptions { cache_dir, compiler: compiling::compiler(program)?, instances: room.instances };
     Engine::new(options).or_problem("WebAssembly cannot run here", "look at the limits on address space (`ulimit -v`)")
 }
 

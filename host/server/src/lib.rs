@@ -7,6 +7,7 @@
 mod admin;
 pub mod cli;
 pub mod commands;
+mod compiling;
 mod connectors;
 mod demo;
 pub mod host;

@@ -27,7 +27,10 @@ fn load_hint(error: &LoadError) -> &'static str {
         LoadError::Contract { .. } => "build it again with the SDK that belongs to this host",
         LoadError::UnknownImport { .. } => "a policy can grant log, metrics, state and wasi, and nothing else",
         LoadError::Label { .. } => "build it again with `tidegate build`",
-        LoadError::TooLarge { .. } | LoadError::CompileLimit { .. } => "build it optimised and stripped, or split it",
+        LoadError::TooLarge { .. } => "build it optimised and stripped, or split it",
+        LoadError::CompileLimit { .. } => {
+            "build it optimised and stripped; a host that wants to allow more sets TIDEGATE_COMPILE_LIMITS (60s,2048Mi)"
+        }
         LoadError::Invalid { .. } | LoadError::NoFunction { .. } => {
             "the file is damaged, or the tool that made it is at fault"
         }
