@@ -1,8 +1,8 @@
 //! Puts what `tidegate new` brings along into the program: the templates, and the SDK of each language as a user's folder needs it.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Which folders become which constants.
@@ -14,88 +14,75 @@ const FOLDERS: [(&str, &str); 4] = [
 ];
 
 /// Of an SDK, what its own development needs: not brought along. (Of a template, `tests` is part.)
-const DEVELOPMENT: [&str; 4] = ["tests", "testdata", "target", "node_modules"];
+const DEVELOPMENT: [&str; 5] = ["tests", "testdata", "target", "node_modules", "package-lock.json"];
 
-fn main() {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is"));
+fn main() -> io::Result<()> {
+    // Cargo starts build scripts in the folder of the package.
+    let root = env::current_dir()?;
     let mut code = String::new();
     for (name, folder) in FOLDERS {
         println!("cargo::rerun-if-changed={folder}");
-        let mut files = Vec::new();
         let is_sdk = name != "TEMPLATES";
-        collect(&root.join(folder), Path::new(""), is_sdk, &mut files);
+        let mut files = Vec::new();
+        collect(&root.join(folder), Path::new(""), is_sdk, &mut files)?;
         files.sort();
-        writeln!(code, "pub(super) static {name}: &[(&str, &[u8])] = &[").expect("a string takes text");
+        code += &format!("pub(super) static {name}: &[(&str, &[u8])] = &[\n");
         for file in files {
             let path = root.join(folder).join(&file);
-            let shown = file.to_str().expect("our files have plain names").replace('\\', "/");
-            if name == "SDK_RUST" && file.ends_with("Cargo.toml") {
-                writeln!(code, "    ({shown:?}, {:?}.as_bytes()),", standing_alone(&path))
-                    .expect("a string takes text");
+            let shown = file.to_string_lossy().replace('\\', "/");
+            code += &if name == "SDK_RUST" && file.ends_with("Cargo.toml") {
+                format!("    ({shown:?}, {:?}.as_bytes()),\n", standing_alone(&path)?)
             } else {
-                let path = path.to_str().expect("our files have plain names");
-                writeln!(code, "    ({shown:?}, include_bytes!({path:?})),").expect("a string takes text");
-            }
+                format!("    ({shown:?}, include_bytes!({path:?})),\n")
+            };
         }
-        writeln!(code, "];").expect("a string takes text");
+        code += "];\n";
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where generated code goes"));
-    fs::write(out.join("embedded.rs"), code).expect("the folder of generated code can be written");
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
+    fs::write(PathBuf::from(out).join("embedded.rs"), code)
 }
 
-fn collect(root: &Path, below: &Path, is_sdk: bool, files: &mut Vec<PathBuf>) {
-    let folder = root.join(below);
-    // An SDK that is not there yet has no files.
-    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().into_string().expect("our files have plain names");
+fn collect(root: &Path, below: &Path, is_sdk: bool, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(below))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
         let development = is_sdk && (DEVELOPMENT.contains(&&*name) || name.ends_with("_test.go"));
         if name.starts_with('.') || development {
             continue;
         }
         let path = below.join(&name);
-        match entry.file_type().expect("a folder tells what is in it").is_dir() {
-            true => collect(root, &path, is_sdk, files),
-            false => files.push(path),
+        if entry.file_type()?.is_dir() {
+            collect(root, &path, is_sdk, files)?;
+        } else {
+            files.push(path);
         }
     }
+    Ok(())
 }
 
 /// A manifest without what it inherits from the repository's workspace, and without what only the SDK's own tests need.
-fn standing_alone(manifest: &Path) -> String {
+fn standing_alone(manifest: &Path) -> io::Result<String> {
     println!("cargo::rerun-if-changed=../../Cargo.toml");
-    let read = |path: &Path| fs::read_to_string(path).expect("a manifest of the repository");
-    let workspace = read(Path::new("../../Cargo.toml"));
-    let shared = workspace.split("[workspace.package]").nth(1).expect("the workspace says what packages share");
+    let workspace = fs::read_to_string("../../Cargo.toml")?;
+    let (_, shared) = workspace.split_once("[workspace.package]").unwrap_or_default();
     let mut alone = String::new();
-    for section in sections(&read(manifest)) {
-        if ["[lints]", "[dev-dependencies]"].iter().any(|name| section.starts_with(name)) {
-            continue;
+    let mut kept = true;
+    for line in fs::read_to_string(manifest)?.lines() {
+        if line.starts_with('[') {
+            kept = !["[lints]", "[dev-dependencies]"].contains(&line);
         }
-        for line in section.lines() {
-            let line = match line.strip_suffix(".workspace = true") {
-                Some(key) => shared
-                    .lines()
-                    .find(|line| line.starts_with(&format!("{key} = ")))
-                    .expect("the workspace has what packages inherit"),
-                None => line,
-            };
-            writeln!(alone, "{line}").expect("a string takes text");
-        }
-    }
-    alone
-}
-
-/// Each from its `[name]` to the next.
-fn sections(manifest: &str) -> Vec<String> {
-    let mut sections = Vec::new();
-    for line in manifest.lines() {
-        if line.starts_with('[') || sections.is_empty() {
-            sections.push(String::new());
-        }
-        if let Some(section) = sections.last_mut() {
-            section.push_str(line);
-            section.push('\n');
+        let line = match line.strip_suffix(".workspace = true") {
+            None => line,
+            Some(key) => {
+                let prefix = format!("{key} = ");
+                let inherited = shared.lines().find(|line| line.starts_with(&prefix));
+                inherited.ok_or_else(|| io::Error::other(format!("the workspace says nothing of `{key}`")))?
+            }
+        };
+        if kept {
+            alone += line;
+            alone.push('\n');
         }
     }
-    sections
+    Ok(alone)
 }

@@ -37,6 +37,7 @@ pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
 
 /// Without the section that names the component's own parts: a kilobyte that nothing shows. (What a trap names stands in the core
 /// module, which keeps its names.)
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is kept as it is")]
 fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
     let mut kept = Vec::with_capacity(component.len());
     let (mut depth, mut copied) = (0_u32, 0);
@@ -51,7 +52,6 @@ fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
                 kept.extend_from_slice(&component[copied..range.start - 1 - leb128_bytes(range.len())]);
                 copied = range.end;
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is kept as it is")]
             _ => {}
         }
     }
@@ -64,6 +64,7 @@ fn leb128_bytes(value: usize) -> usize {
 }
 
 /// What the component itself exports. (Not what its module does: a Go module has the functions of all kinds.)
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else exports")]
 fn exports(component: &[u8]) -> wasmparser::Result<Vec<String>> {
     let (mut names, mut depth) = (Vec::new(), 0_u32);
     for payload in Parser::new(0).parse_all(component) {
@@ -75,7 +76,6 @@ fn exports(component: &[u8]) -> wasmparser::Result<Vec<String>> {
                     names.push(export?.name.name.to_owned());
                 }
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else exports")]
             _ => {}
         }
     }
