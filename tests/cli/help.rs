@@ -16,6 +16,7 @@ fn every_command_has_help_that_reads_well() {
         "demo",
         "validate",
         "inspect",
+        "new",
         "build",
         "eval",
         "dlq",
