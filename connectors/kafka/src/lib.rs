@@ -2,6 +2,11 @@
 //!
 //! A [`Source`](tidegate_connector::Source) is a member of a consumer group; a [`Writer`](tidegate_connector::Writer) writes to the topics of
 //! one cluster. How a message carries an event is in [`binding`] (CloudEvents Kafka protocol binding 1.0.2).
+//!
+//! With `delivery: exactlyOnce` at a source, what comes of its events and how far it has read are one transaction: see `source/transactions.rs` for
+//! how, and for what others wait for when a host is gone. Sinks and dead letters of its routes have the same `brokers`, `tls` and `sasl`, and no
+//! `compression`, `linger` or `timeout` of their own: the source's producer writes for them. Set a sink's `maxMessageBytes` to what its topic takes: what is larger
+//! is then refused before it is sent; what only a broker refuses costs a new producer each time.
 
 mod binding;
 mod client;
