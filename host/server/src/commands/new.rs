@@ -64,7 +64,7 @@ fn said(path: &Path, language: Language, kind: Kind, out: &mut dyn Write) -> std
     let mut line = |what: &str, why: &str| writeln!(out, "{}", format!("  {what:<50}{why}").trim_end());
     line(&format!("cd {}", path.display()), "")?;
     line("tidegate test", "builds it, and puts its cases through the real engine")?;
-    line(language.native_test(), "its own tests, without any Wasm")?;
+    line(language.native_test(), "its own tests, without a host")?;
     line("tidegate run --dev --once flow.yaml policy.yaml", "a host around it: events.jsonl in, target/*.jsonl out")?;
     writeln!(out, "\n{} is a {} in {}; its README.md says the rest.", path.display(), kind.word(), language.name())
 }
