@@ -180,7 +180,8 @@ impl Bench {
 
     fn lasting(&self, report: &mut Report) {
         let component = Component { wasm: guests::build("tests/guests/garbage-go"), config: "null".to_owned() };
-        let limits = Limits { timeout: Duration::from_secs(1), memory: 72 << 20, max_event_bytes: 9 << 20 };
+        let limits =
+            Limits { timeout: Duration::from_secs(1), memory: 72 << 20, max_event_bytes: 9 << 20, ..Limits::default() };
         let verified = guests::verified_within(&self.engine, &component, "bench/languages", limits);
         let mut worker = Worker::new(&self.runtime.block_on(verified));
         let event = |n: usize, ty: &str, size: usize| {
