@@ -139,8 +139,8 @@ impl Store {
 
     /// The position that was committed last for a lane.
     pub fn position(&self, lane: &LaneKey) -> Result<Option<Vec<u8>>, Unavailable> {
+        let database = self.0.shared.database()?;
         let read = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let Some(database) = self.0.shared.database() else { return Err(StorageError::PreviousIo.into()) };
             let table = database.begin_read()?.open_table(LANES)?;
             Ok(table.get(lane.encode().as_slice())?.map(|found| found.value().to_vec()))
         };
@@ -149,10 +149,9 @@ impl Store {
 
     /// A snapshot of everything that is committed now.
     pub fn read(&self) -> Result<Reader, Unavailable> {
-        let read = || -> Result<Reader, redb::Error> {
-            let Some(database) = self.0.shared.database() else { return Err(StorageError::PreviousIo.into()) };
-            Ok(Reader { entries: database.begin_read()?.open_table(ENTRIES)? })
-        };
+        let database = self.0.shared.database()?;
+        let read =
+            || -> Result<Reader, redb::Error> { Ok(Reader { entries: database.begin_read()?.open_table(ENTRIES)? }) };
         read().map_err(Unavailable::read)
     }
 
@@ -216,18 +215,14 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Shared {
-    pub(crate) fn database(&self) -> Option<Arc<Database>> {
-        lock(&self.database).clone()
-    }
-
-    /// For writing: after a failed write it is opened anew, and checked, when nobody reads any more.
-    pub(crate) fn writable(&self) -> Result<Arc<Database>, Unavailable> {
+    /// After a failed write it is opened anew, and checked, when nobody reads any more.
+    pub(crate) fn database(&self) -> Result<Arc<Database>, Unavailable> {
         let mut database = lock(&self.database);
         if let Some(database) = &*database {
             return Ok(Arc::clone(database));
         }
-        let Some(path) = &self.path else { return Err(Unavailable::written("it failed before")) };
-        let opened = open_database(path, self.options).map_err(Unavailable::written)?;
+        let Some(path) = &self.path else { return Err(Unavailable::read("a write failed before")) };
+        let opened = open_database(path, self.options).map_err(Unavailable::read)?;
         Ok(Arc::clone(database.insert(Arc::new(opened))))
     }
 
@@ -276,15 +271,16 @@ fn open_database(path: &Path, options: Options) -> Result<Database, OpenError> {
 
 fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
-        // What the store says of a file that is no store of its.
-        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-            OpenError::Damaged { path, problem: error.to_string() }
-        }
-        DatabaseError::Storage(StorageError::Io(error)) => OpenError::Failed { path, problem: error.to_string() },
-        other => OpenError::Damaged { path, problem: other.to_string() },
+    if let DatabaseError::DatabaseAlreadyOpen = error {
+        return OpenError::InUse { path };
     }
+    // `InvalidData` is what the store says of a file that is none of its.
+    if let DatabaseError::Storage(StorageError::Io(error)) = &error
+        && error.kind() != io::ErrorKind::InvalidData
+    {
+        return OpenError::Failed { path, problem: error.to_string() };
+    }
+    OpenError::Damaged { path, problem: error.to_string() }
 }
 
 /// The tables of a new file.

@@ -113,7 +113,7 @@ impl Writer {
     }
 
     fn write(&mut self, orders: &[Order]) -> Result<(), Unavailable> {
-        let database = self.shared.writable()?;
+        let database = self.shared.database().map_err(|error| Unavailable::written(error.problem))?;
         // A store that was altered under our feet may make it panic.
         let written = catch_unwind(AssertUnwindSafe(|| self.transact(&database, orders)));
         let usages = match written {
