@@ -7,7 +7,7 @@ mod patterns;
 
 use proptest::prelude::*;
 use tidegate_event::{Event, Value};
-use tidegate_policy::spec::{Condition, Level, Match, TopicPattern};
+use tidegate_policy::spec::{Condition, Effect, Level, Match, TopicPattern};
 
 use crate::{Matcher, Names, fits};
 
@@ -150,7 +150,11 @@ fn pattern(text: &str) -> TopicPattern {
         ">" => Level::Rest,
         word => Level::Literal(word.into()),
     };
-    TopicPattern { levels: text.split('/').map(level).collect() }
+    let (effect, text) = match text.strip_prefix('!') {
+        Some(rest) => (Effect::Excludes, rest),
+        None => (Effect::Includes, text),
+    };
+    TopicPattern { effect, levels: text.split('/').map(level).collect() }
 }
 
 #[test]
@@ -185,6 +189,21 @@ fn one_of_several_patterns_is_enough() {
         assert_eq!(names.fits(name), fits, "{name}");
     }
     assert!(!Names::new(&[]).fits("orders"));
+}
+
+#[test]
+fn exceptions_win_whatever_their_place() {
+    let names = Names::new(&[pattern("!orders/test/>"), pattern("orders/>"), pattern("!*/*/secret")]);
+    for (name, fits) in [
+        ("orders/eu", true),
+        ("orders/test", true),
+        ("orders/test/eu", false),
+        ("orders/eu/secret", false),
+        ("orders/eu/secret/1", true),
+        ("bills/eu", false),
+    ] {
+        assert_eq!(names.fits(name), fits, "{name}");
+    }
 }
 
 /// Conditions as documents can say them, over few names and values so that they do hold now and then.

@@ -1,15 +1,17 @@
 //! Topic patterns over the names that matcher modules give events.
 
-use tidegate_policy::spec::{Level, TopicPattern};
+use tidegate_policy::spec::{Effect, Level, TopicPattern};
 
 /// Whether a name as a matcher module gives it (`orders/eu/west`) fits. `*` stands for exactly one level, `>` for all
-/// further ones, at least one (as in NATS subjects). Levels that are empty are levels like others.
+/// further ones, at least one (as in NATS subjects). Levels that are empty are levels like others. Whether the pattern is an exception is
+/// for [`Names`].
 ///
 /// ```
 /// use tidegate_matching::fits;
-/// use tidegate_policy::spec::{Level, TopicPattern};
+/// use tidegate_policy::spec::{Effect, Level, TopicPattern};
 ///
-/// let pattern = TopicPattern { levels: vec![Level::Literal("orders".into()), Level::One, Level::Rest] };
+/// let levels = vec![Level::Literal("orders".into()), Level::One, Level::Rest];
+/// let pattern = TopicPattern { effect: Effect::Includes, levels };
 /// assert!(fits(&pattern, "orders/eu/west/1"));
 /// assert!(!fits(&pattern, "orders/eu"));
 /// ```
@@ -26,18 +28,19 @@ pub fn fits(pattern: &TopicPattern, name: &str) -> bool {
     levels.next().is_none()
 }
 
-/// Several patterns, of which one has to fit.
+/// Several patterns, of which one has to fit, and no exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names(Vec<TopicPattern>);
 
 impl Names {
-    /// Fits what one of `patterns` fits.
+    /// Fits what one of `patterns` includes and none excludes.
     pub fn new(patterns: &[TopicPattern]) -> Names {
         Names(patterns.to_vec())
     }
 
-    /// Whether one of them fits.
+    /// Whether one of them includes a name, and none excludes it.
     pub fn fits(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| fits(pattern, name))
+        let any = |effect| self.0.iter().any(|pattern| pattern.effect == effect && fits(pattern, name));
+        any(Effect::Includes) && !any(Effect::Excludes)
     }
 }

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    Applies, Condition, Delivery, Documents, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode, RateKey,
-    RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
+    Applies, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode,
+    RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
@@ -180,7 +180,11 @@ fn pattern(pattern: &TopicPattern) -> Value {
         Level::One => "*".to_owned(),
         Level::Rest => ">".to_owned(),
     };
-    Value::String(pattern.levels.iter().map(level).collect::<Vec<_>>().join("/"))
+    let effect = match pattern.effect {
+        Effect::Includes => "",
+        Effect::Excludes => "!",
+    };
+    Value::String(effect.to_owned() + &pattern.levels.iter().map(level).collect::<Vec<_>>().join("/"))
 }
 
 fn write(value: &Value, out: &mut String) {

@@ -134,7 +134,7 @@ pub struct Target {
     /// Absent: everything.
     pub when: Option<Condition>,
     /// Topic patterns over what matchers named (`*` one level, `>` the rest); empty: whatever the names. An event goes to the
-    /// target when `when` holds and, if `names` is not empty, one of its names fits.
+    /// target when `when` holds and, if `names` is not empty, one of its names fits. Not only exceptions.
     pub names: Vec<TopicPattern>,
     /// The topic or subject at the sink; absent: the sink's own. The route has a dead-letter sink, for events that it does not fit.
     pub topic: Option<TopicTemplate>,
@@ -159,11 +159,22 @@ pub enum TopicPart {
     Name,
 }
 
-/// `orders/*/eu/>`: levels between `/`.
+/// `orders/*/eu/>`: levels between `/`; with `!` before it, an exception.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopicPattern {
+    /// Whether names that fit are wanted or not.
+    pub effect: Effect,
     /// At least one; [`Level::Rest`] only as the last.
     pub levels: Vec<Level>,
+}
+
+/// What a [`TopicPattern`] does with the names that fit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// They are wanted, unless another pattern excludes them.
+    Includes,
+    /// `!orders/test/>`: they are not wanted, whatever others say.
+    Excludes,
 }
 
 /// One level of a [`TopicPattern`].

@@ -7,10 +7,21 @@ use tidegate_policy::spec::{Bound, Range};
 pub(super) struct Intervals {
     /// All ends, ascending, each once. Between and at them nothing changes: slot `2i` lies before the end `i`, slot `2i + 1` is it.
     ends: Vec<f64>,
-    /// Where the rules of each node of the tree begin; one more than there are nodes.
-    starts: Vec<u32>,
+    /// For each slot the first node above it that has rules.
+    slots: Vec<u32>,
+    nodes: Vec<Node>,
     rules: Vec<u32>,
 }
+
+/// A node of the tree that has rules.
+#[derive(Debug)]
+struct Node {
+    rules: std::ops::Range<u32>,
+    /// The next above it; [`NONE`] at the top.
+    above: u32,
+}
+
+const NONE: u32 = u32::MAX;
 
 impl Intervals {
     pub(super) fn new(ranges: &[(Range, u32)]) -> Intervals {
@@ -42,11 +53,22 @@ impl Intervals {
                 right /= 2;
             }
         }
-        let mut intervals = Intervals { ends, starts: vec![0], rules: Vec::new() };
-        for node in nodes {
-            intervals.rules.extend(node);
-            intervals.starts.push(u32::try_from(intervals.rules.len()).unwrap_or(u32::MAX));
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(NONE);
+        let mut intervals = Intervals { ends, ..Intervals::default() };
+        // From the root down, so that what is above is known; a node without rules stands for the one above it.
+        let mut known = vec![NONE; nodes.len()];
+        for (at, rules) in nodes.into_iter().enumerate().skip(1) {
+            let above = known[at / 2];
+            known[at] = if rules.is_empty() {
+                above
+            } else {
+                let start = narrow(intervals.rules.len());
+                intervals.rules.extend(rules);
+                intervals.nodes.push(Node { rules: start..narrow(intervals.rules.len()), above });
+                narrow(intervals.nodes.len() - 1)
+            };
         }
+        intervals.slots = known.split_off(slots);
         intervals
     }
 
@@ -60,13 +82,10 @@ impl Intervals {
         }
         let at = self.ends.partition_point(|end| *end < number);
         let slot = 2 * at + usize::from(self.ends.get(at) == Some(&number));
-        let mut node = slot + 2 * self.ends.len() + 1;
-        while node > 0 {
-            let rules = self.starts[node] as usize..self.starts[node + 1] as usize;
-            if !rules.is_empty() {
-                found(&self.rules[rules]);
-            }
-            node /= 2;
+        let mut at = self.slots[slot];
+        while let Some(node) = self.nodes.get(at as usize) {
+            found(&self.rules[node.rules.start as usize..node.rules.end as usize]);
+            at = node.above;
         }
     }
 }

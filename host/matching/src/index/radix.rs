@@ -78,12 +78,20 @@ impl Radix {
         let Some(mut node) = self.nodes.first() else { return };
         let mut depth = 0;
         loop {
-            let label = &self.labels[wide(&node.label)];
-            if !label.iter().enumerate().all(|(at, wanted)| byte(depth + at) == Some(*wanted)) {
+            // The first byte led here; most labels have no other.
+            if node.label.len() > 1 {
+                let label = &self.labels[wide(&node.label)];
+                if !label.iter().enumerate().skip(1).all(|(at, wanted)| byte(depth + at) == Some(*wanted)) {
+                    return;
+                }
+            }
+            depth += node.label.len();
+            if !node.rules.is_empty() {
+                found(&self.rules[wide(&node.rules)]);
+            }
+            if node.children.is_empty() {
                 return;
             }
-            depth += label.len();
-            found(&self.rules[wide(&node.rules)]);
             let Some(next) = byte(depth) else { return };
             let children = wide(&node.children);
             let Ok(at) = self.firsts[children.clone()].binary_search(&next) else { return };

@@ -10,7 +10,7 @@ use crate::{
     diagnostic::quoted,
     mistakes::{Mistakes, Shape},
     set::{Draft, Kind, Set},
-    spec::{Level, Meta, Route, Target, TopicPattern, Unmatched},
+    spec::{Effect, Level, Meta, Route, Target, TopicPattern, Unmatched},
     tree::Node,
 };
 
@@ -71,50 +71,45 @@ fn target(node: &Node, namespace: &Arc<str>, mistakes: &mut Mistakes<'_>) -> Opt
 /// `names: []` would let through what nothing was meant to: an empty list is refused.
 fn patterns(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<TopicPattern> {
     let items = mistakes.filled_list(node, "`names`").unwrap_or_default();
-    items
+    let mut sound = true;
+    let patterns: Vec<_> = items
         .iter()
         .filter_map(|item| {
-            let text = mistakes.string(item, "a topic pattern")?;
-            pattern(text).map_err(|problem| refuse(item, text, problem, mistakes)).ok()
+            let read = mistakes.string(item, "a topic pattern").and_then(|text| {
+                let refuse = |hint| {
+                    mistakes.hint(codes::TOPIC_PATTERN, item.at, format!("no topic pattern: {}", quoted(text)), hint)
+                };
+                pattern(text).map_err(refuse).ok()
+            });
+            sound &= read.is_some();
+            read
         })
-        .collect()
-}
-
-fn refuse(node: &Node, text: &str, problem: Problem, mistakes: &mut Mistakes<'_>) {
-    match problem {
-        Problem::Exclusion => mistakes.not_yet(node.at, text),
-        Problem::Malformed(hint) => {
-            mistakes.hint(codes::TOPIC_PATTERN, node.at, format!("no topic pattern: {}", quoted(text)), hint);
-        }
+        .collect();
+    if sound && !patterns.is_empty() && patterns.iter().all(|pattern| pattern.effect == Effect::Excludes) {
+        let hint = "exceptions need something to be exceptions of: `names: [\">\", \"!orders/test/>\"]`";
+        mistakes.hint(codes::TOPIC_PATTERN, node.at, "`names` has exceptions only, and no name would fit", hint);
     }
+    patterns
 }
 
-enum Problem {
-    Exclusion,
-    Malformed(&'static str),
-}
-
-fn pattern(text: &str) -> Result<TopicPattern, Problem> {
+fn pattern(text: &str) -> Result<TopicPattern, &'static str> {
     if text.len() > PATTERN_BYTES_MAX {
-        return Err(Problem::Malformed("a pattern has at most 256 bytes"));
+        return Err("a pattern has at most 256 bytes");
     }
-    if text.starts_with('!') {
-        return Err(Problem::Exclusion);
-    }
+    let (effect, text) = match text.strip_prefix('!') {
+        Some(rest) => (Effect::Excludes, rest),
+        None => (Effect::Includes, text),
+    };
     let parts: Vec<&str> = text.split('/').collect();
     let last = parts.len() - 1;
     let level = |(i, part): (usize, &&str)| match *part {
-        "" => Err(Problem::Malformed("a level cannot be empty: neither begin nor end with `/`, nor write `//`")),
+        "" => Err("a level cannot be empty: neither begin nor end with `/`, nor write `//`"),
         "*" => Ok(Level::One),
         ">" if i == last => Ok(Level::Rest),
-        ">" => Err(Problem::Malformed("`>` stands for all the rest and can only be the last level")),
-        part if part.contains(['*', '>']) => {
-            Err(Problem::Malformed("`*` and `>` stand for whole levels, not for parts of one"))
-        }
-        part if part.chars().any(char::is_control) => {
-            Err(Problem::Malformed("control characters are not possible here"))
-        }
+        ">" => Err("`>` stands for all the rest and can only be the last level"),
+        part if part.contains(['*', '>']) => Err("`*` and `>` stand for whole levels, not for parts of one"),
+        part if part.chars().any(char::is_control) => Err("control characters are not possible here"),
         part => Ok(Level::Literal(part.to_owned())),
     };
-    Ok(TopicPattern { levels: parts.iter().enumerate().map(level).collect::<Result<_, _>>()? })
+    Ok(TopicPattern { effect, levels: parts.iter().enumerate().map(level).collect::<Result<_, _>>()? })
 }

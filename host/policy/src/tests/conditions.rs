@@ -1,7 +1,7 @@
 //! Expressions and patterns in documents: what is taken, and where in them mistakes are shown.
 
 use super::{bad, document, good, run, surroundings};
-use crate::spec::{Bound, Case, Clause, Condition, Range, Scalar, Test};
+use crate::spec::{Bound, Case, Clause, Condition, Effect, Range, Scalar, Test};
 
 fn with(entry: &str) -> String {
     let spec = format!("\n  match:\n  - {entry}\n  phase: Admit\n  wasm: {{module: file:p.wasm}}\n");
@@ -167,5 +167,26 @@ fn patterns_that_say_nothing_or_cost_too_much_are_refused() {
     ] {
         let shown = bad(&filters(&format!("{{pattern: {pattern}}}")));
         assert!(shown.contains(says), "{pattern}: {shown}");
+    }
+}
+
+#[test]
+fn names_have_exceptions() {
+    let route = |names: &str| {
+        surroundings()
+            + &document("Route", "r", &format!("{{from: [{{name: orders}}], to: [{{sink: billing, names: {names}}}]}}"))
+    };
+    let documents = good(&route("[\"orders/>\", \"!orders/test/*\"]"));
+    let target = &documents.routes.iter().find(|route| &*route.meta.id.name == "r").unwrap().to[0];
+    let effects: Vec<_> = target.names.iter().map(|pattern| (pattern.effect, pattern.levels.len())).collect();
+    assert_eq!(effects, [(Effect::Includes, 2), (Effect::Excludes, 3)]);
+    assert!(documents.fingerprint_input().contains("!orders/test/*"));
+    for (names, says) in [
+        ("[\"!orders/test\"]", "has exceptions only"),
+        ("[\"a\", \"!\"]", "a level cannot be empty"),
+        ("[\"a\", \"!>/b\"]", "can only be the last level"),
+    ] {
+        let shown = bad(&route(names));
+        assert!(shown.contains("[P140]") && shown.contains(says), "{names}: {shown}");
     }
 }

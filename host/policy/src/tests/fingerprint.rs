@@ -71,7 +71,7 @@ fn every_change_of_meaning_shows() {
 fn it_stays_as_it_is() {
     // A change here changes the ids of all generations everywhere: raise `FORM` with it.
     let text = document("Sink", "a", "{memory: {b: 1, a: x}}");
-    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":3,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","delivery":{"breaker":[10,60000,1000],"rateLimit":null,"retry":[null,100,10000,50],"timeout":null},"meta":{"id":"default/a","labels":{}}}],"sources":[]}"#);
+    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":4,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","delivery":{"breaker":[10,60000,1000],"rateLimit":null,"retry":[null,100,10000,50],"timeout":null},"meta":{"id":"default/a","labels":{}}}],"sources":[]}"#);
 }
 
 proptest! {

@@ -190,6 +190,7 @@ fn an_event_cannot_choose_just_any_topic() {
     good(&route("topic: bills"));
     good(&route("topic: \"bill.${subject}.${tenant}\""));
     good(&route("names: [\"orders/>\"], topic: \"${name}\""));
+    good(&route("names: [\"!*/test\", \"orders/>\"], topic: \"${name}\""));
     for (target, says) in [
         ("topic: \"${subject}\"", "must begin with text"),
         ("topic: \"\"", "between 1 and 256"),

@@ -4,7 +4,7 @@ use crate::{
     codes,
     diagnostic::quoted,
     mistakes::Mistakes,
-    spec::{Level, TopicPart, TopicPattern, TopicTemplate},
+    spec::{Effect, Level, TopicPart, TopicPattern, TopicTemplate},
     tree::Node,
 };
 
@@ -30,7 +30,8 @@ fn template(text: &str, names: &[TopicPattern]) -> Result<TopicTemplate, &'stati
     if parts.contains(&TopicPart::Name) && names.is_empty() {
         return Err("`${name}` is one that a matcher gave; say which ones under `names:`");
     }
-    let rooted = names.iter().all(|pattern| matches!(pattern.levels.first(), Some(Level::Literal(_))));
+    let mut included = names.iter().filter(|pattern| pattern.effect == Effect::Includes);
+    let rooted = included.all(|pattern| matches!(pattern.levels.first(), Some(Level::Literal(_))));
     match parts.first() {
         Some(TopicPart::Name) if !rooted => Err(
             "a topic that begins with `${name}` needs patterns that begin with a word, as in `names: [\"orders/>\"]`",
