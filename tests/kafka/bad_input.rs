@@ -59,7 +59,7 @@ fn events(list: &[(&str, usize)]) -> Vec<Record> {
 fn what_a_broker_does_not_take_rests_and_the_others_go_on() {
     let kafka = Kafka::shared();
     for (name, out, large, said) in
-        [("kafka_too_large", "small", 4_000, "larger"), ("kafka_unknown_out", "nowhere", 1, "Unknown topic")]
+        [("kafka_too_large", "small", 4_000, "too large"), ("kafka_unknown_out", "nowhere", 1, "Unknown topic")]
     {
         let line = Line::new(kafka, name, 1);
         kafka.topic_with(&line.topic("small"), 1, &[("max.message.bytes", "2048")]);
