@@ -32,6 +32,7 @@ fn main() {
         {\"action\":\"created\",\"check_run\":{\"id\":1,\"started_at\":\"2019-05-15T15:21:12Z\"},\"repository\":{\"url\":\"/r\"}}";
     corpus.write("envelope", 1000, github);
     replies(&corpus);
+    conditions(&corpus, &root);
     let mut documents = Vec::new();
     for folder in ["examples", "tests", "host/policy"] {
         collect(&root.join(folder), &mut documents);
@@ -40,6 +41,31 @@ fn main() {
         corpus.write("documents", number, &fs::read(path).expect("a document"));
     }
     println!("{} vectors, {} documents", vectors["decode"].as_array().map_or(0, Vec::len), documents.len());
+}
+
+/// The expressions of the cases, one of each kind of pattern, and topics.
+fn conditions(corpus: &Corpus, root: &Path) {
+    let mut cases = Vec::new();
+    collect(&root.join("host/cesql/tests/cases"), &mut cases);
+    let texts = cases.iter().map(|path| fs::read_to_string(path).expect("cases")).collect::<Vec<_>>();
+    let expressions = texts.iter().flat_map(|text| text.lines()).filter_map(|line| {
+        let (_, rest) = line.split_once("expression: ")?;
+        Some(rest.rsplit_once(", result").or(rest.rsplit_once(", error")).map_or(rest, |(expression, _)| expression))
+    });
+    for (number, expression) in expressions.enumerate() {
+        corpus.write("cesql", number, expression.trim_matches('"').as_bytes());
+    }
+    let patterns = [
+        "{pattern: {type: [t, {prefix: a}, {suffix: {equals-ignore-case: b}}], n: [5, {numeric: ['>', 0, '<=', 9]}]}}",
+        "{pattern: {data: {a: {b: [{wildcard: 'x*y'}, {anything-but: [x, 1]}, {exists: false}]}}, $or: [{id: ['1']}, {id: [{cidr: 10.0.0.0/8}]}]}}",
+        "{any: [{sql: \"n > 5 OR type LIKE 't%'\"}, {not: {exact: {type: t}}}, {all: [{prefix: {source: /s}}]}]}",
+    ];
+    for (number, pattern) in patterns.iter().enumerate() {
+        corpus.write("pattern", number, pattern.as_bytes());
+    }
+    for (number, names) in ["a/*/b\na/x/b\na/b", "a/>\na/b/c\na", ">\na"].iter().enumerate() {
+        corpus.write("topic", number, names.as_bytes());
+    }
 }
 
 struct Corpus(PathBuf);

@@ -15,11 +15,19 @@
 //! | `batch` | the body of a batch | the same, and all of it is events |
 //! | `envelope` | a rule's number, then a message | what becomes an event is one: it survives the binding |
 //! | `json` | a structured event | what is good by the whole grammar is JSON, and good by its envelope too |
+//! | `cesql` | an expression, a line `---`, a structured event | the filter agrees with the complete evaluation, types and facts hold |
+//! | `pattern` | a condition as a document writes it, a line `---`, a structured event | the index says what the rule says, parsed whole or in part |
+//! | `topic` | a pattern as a document writes it, then lines of names | level by level is what it says |
 //! | `documents` | documents of a host, YAML | mistakes have places |
 //! | `reply` | what a guest's transform returns: words of the index, then bytes | what comes out is events, in order of origin |
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_event::{
+    Event,
+    json::{Validate, decode},
+};
+use tidegate_policy::{ConfigProblem, ConnectorCheck, Documents, File, Options, Role, check};
 
 /// Lines `name: value`, an empty line, a body. Lines that are no headers are left out, as a server refuses them before.
 pub fn message(input: &[u8]) -> (HeaderMap, Bytes) {
@@ -60,6 +68,45 @@ pub fn check_comes_back(event: &tidegate_event::Event) {
         }
         if mode != Mode::Binary {
             assert_eq!(event.data().is_some(), back.data().is_some(), "{mode:?}");
+        }
+    }
+}
+
+/// What stands before a line `---`, and the structured event behind it; an event of our own where that is none.
+pub fn text_and_event(input: &str) -> (&str, Event) {
+    let (text, event) = input.split_once("\n---\n").unwrap_or((input, ""));
+    let own =
+        br#"{"specversion":"1.0","id":"1","source":"/s","type":"t","n":5,"flag":true,"data":{"a":[1,{"b":"x"}]}}"#;
+    let event = decode(&Bytes::copy_from_slice(event.as_bytes()), Validate::Envelope);
+    (text, event.unwrap_or_else(|_| decode(&Bytes::from_static(own), Validate::Full).expect("an event")))
+}
+
+struct Memory;
+
+impl ConnectorCheck for Memory {
+    fn has_topics(&self, _: &str) -> bool {
+        false
+    }
+    fn names(&self) -> Vec<String> {
+        vec!["memory".into()]
+    }
+    fn check(&self, _: &str, _: Role, _: &serde_json::Value) -> Vec<ConfigProblem> {
+        Vec::new()
+    }
+}
+
+/// Documents whose route has a target with this in it; `None` where they are refused, which must have been said.
+pub fn with_target(rest: &str) -> Option<Documents> {
+    let document = |kind: &str, name: &str, spec: &str| {
+        format!("---\napiVersion: tidegate.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    };
+    let ends = document("Source", "in", "{memory: {}}") + &document("Sink", "out", "{memory: {}}");
+    let text = ends + &document("Route", "r", &format!("{{from: [{{name: in}}], to: [{{sink: out, {rest}}}]}}"));
+    match check(&[File { path: "fuzz.yaml".into(), text }], &Options { development: true, connectors: &Memory }) {
+        Ok(documents) => Some(documents),
+        Err(report) => {
+            assert!(!report.to_string().is_empty());
+            None
         }
     }
 }
