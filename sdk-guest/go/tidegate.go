@@ -34,8 +34,8 @@
 // # Panics
 //
 // A panic ends the call with its message; the host finds the event that caused it, and the policy's onTrap decides about that
-// event alone. The same holds for what Go itself gives up on (a deadlock, os.Exit, log.Fatal): what was written to stderr
-// during the call is what the host is told.
+// event alone. After os.Exit or log.Fatal the host is told what was written to stderr during the call. A deadlock is
+// a bare trap.
 //
 // # Time and chance
 //

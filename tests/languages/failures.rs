@@ -22,9 +22,9 @@ async fn a_go_filter_that_fails_says_why_in_its_own_words() {
         ("nil", "fault: trap: panic: runtime error: invalid memory address or nil pointer dereference"),
         ("exit", "fault: trap: the program exited"),
         ("fatal", "fault: trap: given up e2"),
-        // Nothing in Go catches this one.
-        ("goroutine", "fault: trap: "),
-        ("deadlock", "fault: trap: fatal error: all goroutines are asleep - deadlock!"),
+        // Go's runtime ends where a function waits and nothing else runs, without a word.
+        ("goroutine", "fault: trap: wasm trap: wasm `unreachable` instruction executed"),
+        ("deadlock", "fault: trap: wasm trap: wasm `unreachable` instruction executed"),
         ("deep", "fault: trap: wasm trap: call stack exhausted"),
         ("memory", "fault: memory limit: linear memory in bytes would exceed 75497472"),
         // Not failures, but what one might take for one.
