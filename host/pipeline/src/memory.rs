@@ -77,7 +77,15 @@ impl Memory {
         state.numbers += 1;
         let number = state.numbers;
         state.layers.push_back(Layer { number, handed_over: false, parts: Vec::new() });
-        Staged { memory: Arc::clone(self), number, committing: None, tries: 0, retry_at: None, done: false }
+        Staged {
+            memory: Arc::clone(self),
+            number,
+            position: None,
+            committing: None,
+            tries: 0,
+            retry_at: None,
+            done: false,
+        }
     }
 
     /// What a guest reads through while it decides a batch on a route. Fails while the store cannot be read.
@@ -161,6 +169,8 @@ impl StateView for View {
 pub(crate) struct Staged {
     memory: Arc<Memory>,
     number: u64,
+    /// Of the lane, behind the batch; asked for once.
+    position: Option<Option<Vec<u8>>>,
     committing: Option<Committed>,
     tries: u32,
     retry_at: Option<Instant>,
@@ -182,9 +192,14 @@ impl Staged {
         writes.map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.bytes.len())).sum()
     }
 
+    /// Where the lane will be behind the batch.
+    pub(crate) fn position_is(&mut self, position: impl FnOnce() -> Option<Vec<u8>>) {
+        self.position.get_or_insert_with(position);
+    }
+
     /// Commits what was written, with the position, and waits until that is on disk. While it cannot be written it is tried again: nothing
     /// is acknowledged meanwhile, and nothing has to be sent twice. Cancel-safe.
-    pub(crate) async fn commit(&mut self, position: impl Fn() -> Option<Vec<u8>>) {
+    pub(crate) async fn commit(&mut self) {
         while !self.done {
             if let Some(at) = self.retry_at {
                 tokio::time::sleep_until(at).await;
@@ -192,7 +207,7 @@ impl Staged {
             }
             let committing = match &mut self.committing {
                 Some(committing) => committing,
-                none => none.insert(hand_over(&self.memory, self.number, position())),
+                none => none.insert(hand_over(&self.memory, self.number, self.position.clone().flatten())),
             };
             let committed = committing.wait().await;
             self.committing = None;

@@ -246,7 +246,8 @@ impl InFlight {
         let InFlight { staged, settlement, outcome, .. } = self;
         // Of a batch that comes again whole nothing was decided.
         if let Some(staged) = staged.as_mut().filter(|_| !matches!(outcome, Settled::Nack { events: 0, .. })) {
-            staged.commit(|| settlement.mark(*outcome)).await;
+            staged.position_is(|| settlement.mark(*outcome));
+            staged.commit().await;
         }
     }
 
