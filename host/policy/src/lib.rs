@@ -110,6 +110,23 @@ pub fn policies(files: &[File], options: &Options<'_>) -> Result<Vec<spec::Filte
     set.policies_alone()
 }
 
+/// The documents of a file as JSON, as they are written: nothing but the text is checked.
+///
+/// # Errors
+/// Every mistake of the text.
+pub fn values(file: &File) -> Result<Vec<serde_json::Value>, Report> {
+    let source = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    let text = Text::new(&file.path, source);
+    let mut mistakes = Mistakes::new(&text);
+    let trees = tree::parse(source, &mut mistakes);
+    let (found, _) = mistakes.into_parts();
+    if !found.is_empty() {
+        return Err(Report::new(found));
+    }
+    let values = trees.iter().filter_map(|tree| tree.root.json());
+    Ok(values.filter(|value| !value.is_null()).collect())
+}
+
 fn read_file(file: &File, options: &Options<'_>, set: &mut set::Set) {
     let source = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     if source.len() > FILE_BYTES_MAX {

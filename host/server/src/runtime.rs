@@ -21,7 +21,7 @@ pub(crate) fn runtime(threads: NonZeroUsize) -> anyhow::Result<Runtime> {
 }
 
 /// Every cached module holds a file open, and the usual soft limit of 1,024 is for programs that use `select`.
-fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
     // Where it may not be raised, opening a file will say so.

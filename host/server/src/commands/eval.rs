@@ -2,21 +2,15 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{self, Read as _, Write},
+    io::{self, Write},
     path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
-use serde_json::{Value, json, value::RawValue};
-use similar::{ChangeTag, TextDiff};
+use serde_json::{Value, json};
 use tidegate_engine::{Capability, Decision, Fault, Guest, Kind, Worker};
-use tidegate_event::{
-    Event,
-    flat::{FlatBatch, Rights},
-    json::{self, Validate},
-};
+use tidegate_event::{Event, flat::Rights};
+use tidegate_matching::Matcher;
 
 use crate::{
     cli::Ending,
@@ -24,10 +18,13 @@ use crate::{
         Output,
         module_file::{interface, load, parse_capability, parse_config, spec, verify_hint},
     },
+    event_text,
     host::{self, Room},
     human,
-    problem::{OrProblem as _, because, problem},
+    problem::because,
     runtime::{self, runtime},
+    testing::save::{self, Told},
+    trial::{self, Answer},
 };
 
 /// Options of `eval`.
@@ -51,6 +48,9 @@ pub struct Args {
     /// Events a transform may make of one
     #[arg(long, value_name = "N", default_value_t = 1)]
     may_emit: u32,
+    /// Add the events and what became of them to this file of cases, for `tidegate test`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// How the result is written; json is one object a line
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -59,7 +59,7 @@ pub struct Args {
 /// Prints verdict, reason, and what changed. Refused where the module failed on an event.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     let runtime = runtime(runtime::THREADS)?;
-    let events = read(&args)?;
+    let events = event_text::read(&args.event)?;
     runtime.block_on(evaluate(&args, events, out))
 }
 
@@ -79,83 +79,46 @@ async fn evaluate(args: &Args, events: Vec<Event>, out: &mut dyn Write) -> anyho
     })?;
     let mut worker = Worker::new(&guest);
     let mut ending = Ending::Fine;
-    for event in events {
-        let answers = answers(&guest, &mut worker, &event).await;
+    for event in &events {
+        let answers = trial::answers(&guest, &mut worker, std::slice::from_ref(event), now_ms()).await;
+        let answers: Vec<Answer> = answers.into_iter().flatten().collect();
         if answers.iter().any(|answer| matches!(answer.decision, Decision::Fault(_) | Decision::Undecided)) {
             ending = Ending::Refused;
         }
         for answer in &answers {
             match args.output {
-                Output::Table => answer.write(&event, out)?,
-                Output::Json => writeln!(out, "{}", answer.as_json(&event))?,
+                Output::Table => answer.write(event, out)?,
+                Output::Json => writeln!(out, "{}", answer.as_json(event))?,
             }
         }
+    }
+    if let Some(path) = &args.save {
+        let fates = trial::fates(&guest, &mut worker, &Matcher::all(), &events, now_ms()).await;
+        let cases = save::save(path, &events, &fates, &args.told())?;
+        writeln!(io::stderr(), "{} added to {}", human::counted(cases, "case"), path.display())?;
     }
     Ok(ending)
 }
 
-/// What one interface said about one event.
-struct Answer {
-    kind: Kind,
-    /// What it saw: the event, or what an earlier interface of the module made of it.
-    seen: Event,
-    decision: Decision,
-    outputs: Vec<Event>,
-    names: Vec<String>,
-}
-
-/// Through every interface the module has, in the order of the data path.
-async fn answers(guest: &Guest, worker: &mut Worker, event: &Event) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    let mut seen = vec![event.clone()];
-    for &kind in guest.module().kinds() {
-        let mut next = Vec::new();
-        for event in seen {
-            let answer = ask(guest, worker, kind, event).await;
-            match (&answer.decision, kind) {
-                (Decision::Keep, Kind::Transform) => next.extend(answer.outputs.iter().cloned()),
-                (Decision::Keep, Kind::Filter | Kind::Matcher) => next.push(answer.seen.clone()),
-                (
-                    Decision::Drop(_)
-                    | Decision::Reject(_)
-                    | Decision::Retry(_)
-                    | Decision::Fault(_)
-                    | Decision::Undecided,
-                    _,
-                ) => {}
-            }
-            answers.push(answer);
+impl Args {
+    /// What a case has to say, so that it goes the same way.
+    fn told(&self) -> Told {
+        Told {
+            config: (self.config != json!({})).then(|| self.config.clone()),
+            capabilities: self.grant.iter().map(|capability| capability.as_str()).collect(),
+            may_write: self.may_write.clone(),
+            may_emit: (self.may_emit != 1).then_some(self.may_emit),
         }
-        seen = next;
     }
-    answers
 }
 
-async fn ask(guest: &Guest, worker: &mut Worker, kind: Kind, event: Event) -> Answer {
-    let mut batch = FlatBatch::default();
-    let events = [event];
-    batch.assemble(&events, &[0], guest.needs(), now_ms());
-    let (decisions, outputs, names) = match kind {
-        Kind::Filter => (worker.evaluate(&batch).await, Vec::new(), Vec::new()),
-        Kind::Transform => {
-            let applied = worker.apply(&batch, &events, &[0]).await;
-            let unchanged = || events[0].clone();
-            let outputs = applied.outputs.into_iter().map(|(_, made)| made.unwrap_or_else(unchanged)).collect();
-            (applied.decisions, outputs, Vec::new())
-        }
-        Kind::Matcher => {
-            let assigned = worker.assign(&batch).await;
-            let name = |(_, at): &(u32, u32)| assigned.names.get(*at as usize).map(|name| name.to_string());
-            let names = assigned.pairs.iter().filter_map(name).collect();
-            (assigned.decisions, Vec::new(), names)
-        }
-    };
-    let [seen] = events;
-    let decision = decisions.into_iter().next().unwrap_or(Decision::Undecided);
-    Answer { kind, seen, decision, outputs, names }
+/// How an answer is shown.
+trait Show {
+    fn write(&self, event: &Event, out: &mut dyn Write) -> io::Result<()>;
+    fn as_json(&self, event: &Event) -> Value;
 }
 
-impl Answer {
+impl Show for Answer {
     fn write(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         let (verdict, reason) = words(&self.decision);
         write!(out, "{}  {}: {verdict}", event.id(), interface(self.kind))?;
@@ -186,7 +149,7 @@ impl Answer {
         }
         match self.kind {
             Kind::Filter => {}
-            Kind::Transform => answer["outputs"] = self.outputs.iter().map(as_value).collect(),
+            Kind::Transform => answer["outputs"] = self.outputs.iter().map(event_text::value).collect(),
             Kind::Matcher => answer["names"] = json!(self.names),
         }
         answer
@@ -212,72 +175,14 @@ fn fault_hint(fault: &Fault, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines of the pretty JSON that differ, with two around them.
+/// Lines of the pretty JSON that differ.
 fn diff(before: &Event, after: &Event, out: &mut dyn Write) -> io::Result<()> {
-    const CONTEXT: usize = 2;
-    let (before, after) = (format!("{:#}\n", as_value(before)), format!("{:#}\n", as_value(after)));
+    let (before, after) =
+        (event_text::pretty(&event_text::value(before)), event_text::pretty(&event_text::value(after)));
     if before == after {
         return writeln!(out, "  (unchanged)");
     }
-    let diff = TextDiff::from_lines(&before, &after);
-    for (at, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
-        if at > 0 {
-            writeln!(out, "    …")?;
-        }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            write!(out, "  {sign} {change}")?;
-        }
-    }
-    Ok(())
-}
-
-fn as_value(event: &Event) -> Value {
-    let mut text = Vec::new();
-    json::encode(event, &mut text);
-    serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()))
-}
-
-fn read(args: &Args) -> anyhow::Result<Vec<Event>> {
-    let shown = args.event.display();
-    let mut text = Vec::new();
-    let read = if args.event.as_os_str() == "-" {
-        io::stdin().lock().read_to_end(&mut text).map(|_| ())
-    } else {
-        fs::read(&args.event).map(|bytes| text = bytes)
-    };
-    read.or_problem(format!("{shown} cannot be read"), "name a file with CloudEvents in JSON, or `-` for stdin")?;
-    let events =
-        split(&text).or_problem(format!("{shown} is not JSON"), "one CloudEvent, an array of them, or one a line")?;
-    if events.is_empty() {
-        return Err(problem(format!("{shown} holds no event"), "one CloudEvent, an array of them, or one a line"));
-    }
-    let decode = |(at, text): (usize, &RawValue)| {
-        let bytes = Bytes::copy_from_slice(text.get().as_bytes());
-        json::decode(&bytes, Validate::Full).or_problem(
-            format!("event {} of {shown} is no CloudEvent", at + 1),
-            "it needs at least specversion \"1.0\", id, source and type",
-        )
-    };
-    events.into_iter().enumerate().map(decode).collect()
-}
-
-/// Values one after another, arrays taken apart.
-fn split(text: &[u8]) -> Result<Vec<&RawValue>, serde_json::Error> {
-    let mut events = Vec::new();
-    for value in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
-        let value = value?;
-        if value.get().starts_with('[') {
-            events.extend(serde_json::from_str::<Vec<&RawValue>>(value.get())?);
-        } else {
-            events.push(value);
-        }
-    }
-    Ok(events)
+    event_text::diff(&before, &after, 2, out)
 }
 
 fn now_ms() -> u64 {

@@ -1,6 +1,6 @@
 //! What `inspect` and `eval` share: a module from a file, a config from the command line, what it is given.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 use tidegate_engine::{Capability, Engine, GuestSpec, Isolation, Kind, Limits, LoadError, Module, VerifyError};
@@ -19,7 +19,7 @@ pub(crate) async fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module>
     })
 }
 
-fn load_hint(error: &LoadError) -> &'static str {
+pub(crate) fn load_hint(error: &LoadError) -> &'static str {
     match error {
         LoadError::NotWasm | LoadError::CoreModule | LoadError::NoInterface { .. } | LoadError::NoLifecycle => {
             "`tidegate build FOLDER` makes a module from a Rust folder that uses tidegate-guest"
