@@ -15,7 +15,7 @@ pub struct Host {
 #[derive(Clone, Debug)]
 pub struct Start<'a> {
     pub dir: &'a Path,
-    /// Documents, below `dir`.
+    /// Documents, below `dir`; empty where they come over the admin API.
     pub documents: &'a str,
     pub args: &'a [&'a str],
     /// Bytes a file may have before writing to it fails, in blocks of 512; what a full disk is like, without one.
@@ -38,7 +38,10 @@ impl<'a> Start<'a> {
                 shell
             }
         };
-        command.arg("run").arg(self.dir.join(self.documents)).arg("--state-dir").arg(self.dir.join("state"));
+        command.arg("run").arg("--state-dir").arg(self.dir.join("state"));
+        if !self.documents.is_empty() {
+            command.arg(self.dir.join(self.documents));
+        }
         command.args(self.args).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }

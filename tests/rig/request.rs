@@ -28,7 +28,14 @@ pub fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &str) -> 
 }
 
 /// Sends it and reads the answer to its end: the other side closes the connection.
-pub fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
+pub fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl AsRef<[u8]>,
+) -> io::Result<Answer> {
+    let body = body.as_ref();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -36,7 +43,7 @@ pub fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)]
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );
-    stream.write_all(format!("{head}{body}").as_bytes())?;
+    stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     parse(&text).ok_or_else(|| io::Error::other(format!("no HTTP answer: {text:?}")))

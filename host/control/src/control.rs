@@ -1,7 +1,10 @@
 //! The owner of what runs: verifies candidates, swaps them in, and keeps the history.
 
+mod serve;
+
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::Future,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -9,14 +12,21 @@ use std::{
 
 use tidegate_connector::{Registry, connector::Place};
 use tidegate_engine::Engine;
-use tidegate_pipeline::{LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
-use tidegate_policy::{Report, spec};
+use tidegate_pipeline::{Held, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
+use tidegate_policy::{File, Report, spec};
 
 use crate::{
-    DocumentSet, Generation, Picture, SourceStatus, Status, Verified, documents,
+    Difference, DocumentSet, Generation, KeptGeneration, KeptPolicy, Owner, Picture, SourceStatus, Status, Verified,
+    book::{Book, Pauses, now_ms},
+    conditions::Attempt,
+    documents, edit,
     generation::HISTORY_MAX,
+    history::{Action, Author, Entry, Outcome},
+    kept::KeptFile,
+    modules::{self, Origin},
+    remembering::Remembering,
     sinks::Sinks,
-    status::{self, Counts, Phase},
+    status::{self, Counts, Deployed, Phase},
     verify::{Guests, Verifier},
 };
 
@@ -50,6 +60,16 @@ pub struct Control {
     refusals: u64,
     refused: bool,
     counts: Counts,
+    book: Book,
+    owner: Owner,
+    /// The documents that are live, as they stood.
+    files: Vec<File>,
+    /// What the folder said last, live or not.
+    directory: Option<String>,
+    pauses: Pauses,
+    attempt: Option<Attempt>,
+    deployed: Arc<Deployed>,
+    remembering: Remembering,
     /// Sources that are wanted and could not be opened; why.
     unopened: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -65,7 +85,16 @@ impl Control {
     /// Nothing runs yet.
     pub fn new(engine: Engine, connectors: Arc<Registry>, options: ControlOptions) -> Control {
         let nothing = Plan { generation: "".into(), sources: Default::default(), tally: Arc::new(Tally::default()) };
+        let book = Book::open(&options.state_dir);
+        let newest = book.kept.ids().last().and_then(|id| book.kept.find(id));
         Control {
+            files: newest.as_ref().map(KeptGeneration::documents).unwrap_or_default(),
+            pauses: book.pauses(),
+            book,
+            owner: Owner::default(),
+            directory: None,
+            attempt: None,
+            deployed: Arc::default(),
             pipeline: Pipeline::new(Live::new(nothing), options.window),
             engine,
             connectors,
@@ -81,13 +110,27 @@ impl Control {
             refused: false,
             counts: Counts::default(),
             unopened: BTreeMap::new(),
+            remembering: Remembering::default(),
         }
+    }
+
+    /// Lets policies remember, in a file below the state directory. Without it each lane remembers until it ends.
+    #[must_use]
+    pub fn remembering(self) -> Control {
+        let remembering = Remembering::below(&self.options.state_dir, &self.pipeline);
+        Control { remembering, ..self }
     }
 
     /// Shows what runs through a handle that somebody looks through already.
     #[must_use]
     pub fn showing(self, status: Status) -> Control {
         Control { status, ..self }
+    }
+
+    /// Says who may write the documents.
+    #[must_use]
+    pub fn owned_by(self, owner: Owner) -> Control {
+        Control { owner, ..self }
     }
 
     /// The handle to look through, from any thread.
@@ -115,11 +158,18 @@ impl Control {
             lanes,
             sinks: self.sinks.status(),
             counts: self.counts.clone(),
+            attempt: self.attempt.clone(),
+            deployed: self.deployed.clone(),
+            state: self.remembering.usage(),
         });
     }
 
     /// Parses, checks, resolves, compiles and verifies. Reports every mistake; touches nothing that runs.
     pub async fn verify(&self, set: &DocumentSet) -> Result<Verified, Report> {
+        self.verify_from(set, Origin::Beside).await
+    }
+
+    async fn verify_from(&self, set: &DocumentSet, modules: Origin<'_>) -> Result<Verified, Report> {
         let verifier = Verifier {
             engine: &self.engine,
             connectors: &self.connectors,
@@ -127,15 +177,18 @@ impl Control {
             development: self.options.development,
             guests: &self.guests,
             sinks: &self.sinks,
+            modules,
             window: self.options.window,
         };
-        verifier.verify(set).await
+        let verified = verifier.verify(set).await?;
+        self.remembering.ready_for(verified.documents(), &self.pipeline)?;
+        Ok(verified)
     }
 
     /// Makes a candidate live. Cannot fail: batches under way end under what they began with, the next ones are decided by
     /// the candidate. Sources that are new, changed or gone are opened and closed after that.
     pub async fn swap(&mut self, candidate: Verified) -> Arc<Generation> {
-        let Verified { documents, policies, guests, sinks, plan } = candidate;
+        let Verified { files, documents, policies, guests, sinks, plan } = candidate;
         self.generations += 1;
         let generation = Arc::new(Generation {
             id: plan.generation.clone(),
@@ -145,6 +198,8 @@ impl Control {
             routes: documents.routes.iter().map(|route| route.meta.id.to_string().into()).collect(),
             tally: plan.tally.clone(),
         });
+        // Before the plan: what it reads and an operator holds must not begin.
+        self.hold(&documents);
         drop(self.pipeline.live().swap(plan));
         self.guests = guests;
         self.sinks = sinks.instead_of(std::mem::take(&mut self.sinks), self.options.grace);
@@ -154,43 +209,184 @@ impl Control {
         }
         self.history.push_back(generation.clone());
         self.counts.push(generation.tally.clone());
+        self.files = files;
         self.phase = Phase::Serving;
         self.refused = false;
         self.show();
         generation
     }
 
-    /// [`verify`](Self::verify), then [`swap`](Self::swap). A set that is live already is not swapped again.
+    /// What the folder of documents says: [`verify`](Self::verify), then [`swap`](Self::swap). A set that is live already is not
+    /// swapped again. A rollback that held is over.
     pub async fn apply(&mut self, set: &DocumentSet) -> Result<Arc<Generation>, Report> {
-        let candidate = match self.verify_in_sight(set).await {
-            Ok(candidate) => candidate,
+        self.directory = Some(set.mark());
+        self.book.set_pin(None);
+        self.change(set, None, Author::directory(), Action::Apply).await
+    }
+
+    /// The first documents of a process. Where a rollback holds and the folder still says what it said then, its generation
+    /// is what starts.
+    pub async fn start(&mut self, set: &DocumentSet) -> Result<Arc<Generation>, Report> {
+        let mark = set.mark();
+        if let Some(pin) = self.book.pin().filter(|pin| pin.documents == mark)
+            && let Some(kept) = self.book.kept.find(&pin.generation)
+        {
+            let set = DocumentSet { files: kept.documents() };
+            let (digests, author) = (kept.digests(), Author { who: pin.who.clone(), reason: None });
+            match self.change(&set, Some(&digests), author, Action::Start).await {
+                Ok(generation) => {
+                    self.directory = Some(mark);
+                    tracing::warn!(generation = %generation.id, "a rollback holds: the folder counts once it changes");
+                    self.describe();
+                    return Ok(generation);
+                }
+                Err(report) => tracing::error!("the generation that a rollback holds cannot start:\n{report}"),
+            }
+        }
+        self.directory = Some(mark);
+        self.book.set_pin(None);
+        self.change(set, None, Author::directory(), Action::Start).await
+    }
+
+    /// Verifies and swaps, and writes down what came of it. `digests`: modules are taken from the store, by these where documents
+    /// name none.
+    async fn change(
+        &mut self,
+        set: &DocumentSet,
+        digests: Option<&BTreeMap<String, String>>,
+        author: Author,
+        action: Action,
+    ) -> Result<Arc<Generation>, Report> {
+        let store = self.book.store.clone();
+        let modules = digests.map_or(Origin::Beside, |digests| Origin::Store(&store, digests));
+        match self.in_sight(self.verify_from(set, modules)).await {
+            Ok(candidate) => Ok(self.go_live(candidate, author, action).await),
             Err(report) => {
-                self.refusals += 1;
-                self.refused = true;
-                self.show();
-                return Err(report);
+                self.refuse(&report, set, author, action);
+                Err(report)
             }
+        }
+    }
+
+    /// Makes it live unless it is, and writes it down.
+    async fn go_live(&mut self, candidate: Verified, author: Author, action: Action) -> Arc<Generation> {
+        self.attempt = Some(Attempt::live(candidate.generation()));
+        if let Some(current) = self.history.back().filter(|current| current.id == *candidate.generation()) {
+            let current = current.clone();
+            self.refused = false;
+            self.files = candidate.files;
+            self.describe();
+            return current;
+        }
+        self.keep_modules(&candidate);
+        let documents = Difference::between(&self.files, &candidate.files);
+        let before = self.before();
+        let generation = self.swap(candidate).await;
+        let now: Vec<KeptPolicy> = generation.policies.iter().map(KeptPolicy::from).collect();
+        let entry = Entry {
+            number: self.book.history.next(),
+            at_ms: now_ms(),
+            who: author.who,
+            reason: author.reason,
+            action,
+            documents,
+            policies: changed(&now, before.as_ref()),
+            generation: Some(generation.id.to_string()),
+            before: before.map(|before| before.id),
+            outcome: Outcome::Live,
         };
-        match self.history.back() {
-            Some(current) if current.id == *candidate.generation() => {
-                self.refused = false;
-                let current = current.clone();
-                self.show();
-                Ok(current)
+        let routes = generation.routes.iter().map(ToString::to_string).collect();
+        let files = self.files.iter().map(|file| KeptFile { path: file.path.clone(), text: file.text.clone() });
+        self.book.keep(&KeptGeneration {
+            id: generation.id.to_string(),
+            number: entry.number,
+            since_ms: entry.at_ms,
+            policies: now,
+            routes,
+            files: files.collect(),
+        });
+        if action == Action::Rollback
+            && let Some(before) = &entry.before
+        {
+            self.book.taken_back(before, entry.number);
+        }
+        // A restart with what ran before is no change.
+        if action != Action::Start || entry.before != entry.generation {
+            self.book.history.push(entry);
+        }
+        self.describe();
+        generation
+    }
+
+    fn refuse(&mut self, report: &Report, set: &DocumentSet, author: Author, action: Action) {
+        self.refusals += 1;
+        self.refused = true;
+        self.attempt = Some(Attempt::refused(report));
+        self.book.history.push(Entry {
+            number: self.book.history.next(),
+            at_ms: now_ms(),
+            who: author.who,
+            reason: author.reason,
+            action,
+            documents: Difference::between(&self.files, &set.files),
+            policies: Vec::new(),
+            generation: None,
+            before: self.current().map(|current| current.id.to_string()),
+            outcome: Outcome::refused(report),
+        });
+        self.describe();
+    }
+
+    /// What was live before: in this process, or in the last one.
+    fn before(&self) -> Option<KeptGeneration> {
+        match self.current() {
+            Some(current) => self.book.kept.find(&current.id),
+            None => self.book.kept.find(self.book.kept.ids().last()?),
+        }
+    }
+
+    /// A generation can only come back with its modules.
+    fn keep_modules(&self, candidate: &Verified) {
+        for (policy, info) in candidate.documents.policies.iter().zip(&candidate.policies) {
+            if self.book.store.has(&info.digest) {
+                continue;
             }
-            Some(_) | None => Ok(self.swap(candidate).await),
+            let kept = match modules::beside(policy) {
+                Ok(bytes) if modules::digest(&bytes) == info.digest => self.book.store.keep(&info.digest, &bytes),
+                Ok(_) => Err(std::io::Error::other("its file changed meanwhile")),
+                Err(error) => Err(std::io::Error::other(error)),
+            };
+            if let Err(error) = kept {
+                tracing::warn!(policy = %info.policy, %error, "the module is not kept: this generation cannot come back");
+            }
         }
     }
 
     /// Compiling may take seconds: whoever looks meanwhile is answered.
-    async fn verify_in_sight(&self, set: &DocumentSet) -> Result<Verified, Report> {
-        let mut verified = std::pin::pin!(self.verify(set));
+    async fn in_sight<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
-                verified = &mut verified => return verified,
+                done = &mut work => return done,
                 () = self.status.asked() => self.show(),
             }
         }
+    }
+
+    /// Puts together anew what only changes with the documents, and shows it.
+    fn describe(&mut self) {
+        let documents = edit::documents(&self.files);
+        self.deployed = Arc::new(Deployed {
+            owner: self.owner,
+            tag: edit::set_tag(&documents),
+            documents,
+            history: self.book.history.entries().iter().cloned().collect(),
+            kept: self.book.kept.ids().map(str::to_owned).collect(),
+            pin: self.book.pin(),
+            paused: self.pauses.clone(),
+            decisions: self.pipeline.live().decisions().clone(),
+        });
+        self.show();
     }
 
     /// What is live.
@@ -233,6 +429,17 @@ impl Control {
         let nothing = Plan { generation: "".into(), sources: Default::default(), tally: Arc::new(Tally::default()) };
         drop(self.pipeline.live().swap(nothing));
         std::mem::take(&mut self.sinks).close().await;
+    }
+
+    /// Holds the sources of routes that an operator holds. What belongs to no route any more is forgotten when the process ends.
+    fn hold(&self, documents: &spec::Documents) {
+        let mut held = Held::new();
+        for route in &documents.routes {
+            if let Some(paused) = self.pauses.get(&route.meta.id.to_string()) {
+                held.extend(route.from.iter().map(|source| (source.to_string().into(), serve::why(route, paused))));
+            }
+        }
+        self.pipeline.live().pauses().set(held);
     }
 
     async fn reconcile(&mut self, documents: &spec::Documents) {
@@ -287,4 +494,10 @@ impl Control {
             }
         }
     }
+}
+
+/// Policies that are new or run something else.
+fn changed(now: &[KeptPolicy], before: Option<&KeptGeneration>) -> Vec<KeptPolicy> {
+    let known = |policy: &&KeptPolicy| before.is_some_and(|before| before.policies.contains(policy));
+    now.iter().filter(|policy| !known(policy)).cloned().collect()
 }

@@ -84,6 +84,17 @@ impl DocumentSet {
         })
     }
 
+    /// Changes whenever the contents do, those of modules included: a hash.
+    pub(crate) fn mark(&self) -> String {
+        let mut hash = Sha256::new();
+        for (path, content) in self.fingerprint() {
+            hash.update(path.as_os_str().as_encoded_bytes());
+            hash.update([u8::from(content.is_some())]);
+            hash.update(content.unwrap_or_default());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn fingerprint(&self) -> Fingerprint {
         let documents = self.files.iter().map(|file| (PathBuf::from(&file.path), Some(digest(file.text.as_bytes()))));
         let modules = self.modules().map(|path| {

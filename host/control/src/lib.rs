@@ -8,20 +8,34 @@
 //! [`Control::verify`] does everything that can fail and leaves nothing behind but a report; [`Control::swap`] takes only
 //! what was verified, and cannot fail. What ran before goes on until then.
 
+pub mod book;
+pub mod conditions;
 pub mod config_schema;
 mod control;
+mod difference;
 pub mod documents;
+pub mod edit;
+mod files;
 mod generation;
+pub mod history;
+pub mod kept;
+mod module_store;
 mod modules;
+pub mod orders;
 mod plan;
+mod remembering;
 pub mod replay;
 mod sinks;
 pub mod status;
 mod verify;
 
 pub use control::{Control, ControlOptions};
+pub use difference::Difference;
 pub use documents::{DocumentSet, Watch};
 pub use generation::Generation;
+pub use kept::{KeptGeneration, KeptPolicy};
+pub use module_store::{ModuleStore, StoreError};
+pub use orders::{Desk, Order, Owner};
 pub use replay::Replay;
 pub use status::{Picture, RouteStatus, SinkStatus, SourceStatus, Status};
 pub use verify::{Connectors, Verified, guest_spec};

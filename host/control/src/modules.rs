@@ -1,6 +1,7 @@
 //! From a module's reference in a document to a compiled module. Bytes are read once and known by their digest.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     io::Read as _,
     path::{Path, PathBuf},
@@ -8,10 +9,12 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tidegate_engine::{Engine, LoadError, Module};
-use tidegate_policy::spec::{ModuleRef, Wasm};
+use tidegate_policy::spec::{FilterPolicy, ModuleRef, Wasm};
+
+use crate::{ModuleStore, documents};
 
 /// Bytes of a module at most.
-const MODULE_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const MODULE_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a module could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -24,24 +27,59 @@ pub(crate) enum ResolveError {
     TooLarge { path: PathBuf },
     #[error("the module's digest is {found}")]
     Digest { found: String },
+    #[error("no module with the digest {digest} was uploaded")]
+    Absent { digest: String },
+    #[error("a policy that comes over the API names its module by digest")]
+    NoDigest,
     #[error("{0}")]
     Load(#[from] LoadError),
 }
 
+/// Where the modules of a set are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin<'a> {
+    /// In the folders of the documents.
+    Beside,
+    /// In the store, by the digest that a document names, or by what is known of the policy (`namespace/name`). Nothing else is read.
+    Store(&'a ModuleStore, &'a BTreeMap<String, String>),
+}
+
 /// Reads, checks against the document's digest, and compiles (or takes from the cache).
-pub(crate) async fn resolve(engine: &Engine, wasm: &Wasm, document: &Path) -> Result<Module, ResolveError> {
-    let ModuleRef::File(file) = &wasm.module;
-    let bytes = read(document, file)?;
-    if let Some(wanted) = &wasm.digest {
-        let found = digest(&bytes);
-        if found != *wanted {
-            return Err(ResolveError::Digest { found });
-        }
-    }
+pub(crate) async fn resolve(engine: &Engine, from: Origin<'_>, policy: &FilterPolicy) -> Result<Module, ResolveError> {
+    let bytes = match from {
+        Origin::Beside => beside(policy)?,
+        Origin::Store(store, known) => stored(store, known, policy)?,
+    };
     Ok(engine.load(&bytes).await?)
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// What lies beside the document, if it is what the document says.
+pub(crate) fn beside(policy: &FilterPolicy) -> Result<Vec<u8>, ResolveError> {
+    let Wasm { module: ModuleRef::File(file), digest: wanted, .. } = &policy.wasm;
+    let bytes = read(&documents::file_of(&policy.meta), file)?;
+    match wanted {
+        Some(wanted) => match digest(&bytes) {
+            found if found == *wanted => Ok(bytes),
+            found => Err(ResolveError::Digest { found }),
+        },
+        None => Ok(bytes),
+    }
+}
+
+fn stored(
+    store: &ModuleStore,
+    known: &BTreeMap<String, String>,
+    policy: &FilterPolicy,
+) -> Result<Vec<u8>, ResolveError> {
+    let id = policy.meta.id.to_string();
+    let digest = policy.wasm.digest.as_ref().or_else(|| known.get(&id)).ok_or(ResolveError::NoDigest)?;
+    store.read(digest).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => ResolveError::Absent { digest: digest.clone() },
+        _ => ResolveError::Read { path: digest.into(), source },
+    })
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }

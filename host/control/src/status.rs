@@ -10,10 +10,17 @@ use std::{
     time::Duration,
 };
 
-use tidegate_pipeline::{Behind, LaneStatus, Plan, RouteTally, SourceState, Tally};
+use tidegate_pipeline::{Behind, LaneStatus, Plan, RouteTally, SourceState, Tally, decisions::Decisions};
+use tidegate_state::{ScopeKey, Usage};
 use tokio::sync::{Notify, watch};
 
-use crate::Generation;
+use crate::{
+    Generation, Owner,
+    book::{Paused, Pin},
+    conditions::Attempt,
+    edit::Document,
+    history::Entry,
+};
 
 /// A handle to look through. Cheap to clone; works from any thread and runtime.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +73,33 @@ pub struct Picture {
     pub sinks: Vec<SinkStatus>,
     /// What was settled, by generation.
     pub counts: Counts,
+    /// How the newest documents fared.
+    pub attempt: Option<Attempt>,
+    /// What only changes with the documents.
+    pub deployed: Arc<Deployed>,
+    /// What policies keep, each on each route in each lane.
+    pub state: Vec<(ScopeKey, Usage)>,
+}
+
+/// What was deployed, by whom, and what can come back.
+#[derive(Clone, Debug, Default)]
+pub struct Deployed {
+    /// Who may write the documents.
+    pub owner: Owner,
+    /// Of the set of documents: an HTTP entity tag without its quotes.
+    pub tag: String,
+    /// What is live, sorted by kind, namespace and name.
+    pub documents: Vec<Document>,
+    /// Oldest first.
+    pub history: Vec<Entry>,
+    /// Ids of generations that are kept, oldest first.
+    pub kept: Vec<String>,
+    /// A rollback that holds until the folder of documents changes.
+    pub pin: Option<Pin>,
+    /// Routes that an operator holds, by `namespace/name`.
+    pub paused: BTreeMap<String, Paused>,
+    /// What became of events.
+    pub decisions: Arc<Decisions>,
 }
 
 /// A source, as an operator sees it.

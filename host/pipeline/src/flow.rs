@@ -100,6 +100,8 @@ pub(crate) struct Flow<'a> {
     names: Vec<Vec<Arc<str>>>,
     /// Events that do not go on, in no particular order.
     pub(crate) fates: Vec<(u32, Fate)>,
+    /// Original rows that each stage was asked about.
+    asked: Vec<(usize, Vec<u32>)>,
     /// Original rows of outputs that a transform made.
     pub(crate) transformed: Vec<u32>,
     /// The first row from which on nothing may go on, and why.
@@ -176,6 +178,7 @@ impl<'a> Flow<'a> {
             live: (0..rows).collect(),
             names: Vec::new(),
             fates: Vec::new(),
+            asked: Vec::new(),
             transformed: Vec::new(),
             hold: None,
         }
@@ -215,11 +218,24 @@ impl<'a> Flow<'a> {
         self.changed.as_ref().map_or(row, |(_, origins)| origins[row as usize])
     }
 
+    fn origins(&self, rows: &[u32]) -> Vec<u32> {
+        match &self.changed {
+            None => rows.to_vec(),
+            Some((_, origins)) => rows.iter().map(|&row| origins[row as usize]).collect(),
+        }
+    }
+
+    /// Original rows that each stage was asked about, by its position.
+    pub(crate) fn asked(&self) -> &[(usize, Vec<u32>)] {
+        &self.asked
+    }
+
     async fn stage(&mut self, position: usize, stage: &Stage, bench: &mut Workbench) {
         let rows = self.wanted(stage);
         if rows.is_empty() {
             return;
         }
+        self.asked.push((position, self.origins(&rows)));
         match &stage.body {
             Body::Native(decide) => {
                 let decisions = rows.iter().map(|&row| decide(&self.events()[row as usize])).collect();

@@ -15,6 +15,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Live, Plan,
     answers::Answers,
+    decisions,
     dispatch::{self, Parcel},
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     lag::{Behind, Unsettled},
@@ -284,6 +285,17 @@ impl Context {
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
         for (route, flow) in flows {
             let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
+            let unwanted = tally.unmatched > 0 || !tally.rejected.is_empty();
+            self.live.decisions().note(&decisions::Batch {
+                plan,
+                route,
+                flow: &flow,
+                events: &events,
+                limit: rows,
+                parcels: &sends,
+                unwanted,
+                now_ms,
+            });
             parcels.extend(sends);
             tallies.push((route.id.clone(), tally));
         }
@@ -383,6 +395,7 @@ impl Context {
         match progress {
             Progress::Durable => {}
             Progress::DeadLetter(parcel) => {
+                self.live.decisions().undelivered(&batch.plan, &parcel, &batch.originals, now_ms());
                 let sending = parcel.send().await;
                 batch.sendings.push_back(sending);
                 window.put_back(batch);

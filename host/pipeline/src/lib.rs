@@ -11,6 +11,7 @@
 //! and swaps them through [`Live`].
 
 mod answers;
+pub mod decisions;
 pub mod deadletter;
 mod dispatch;
 mod flow;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::{Plan, pauses::Pauses};
+use crate::{Plan, decisions::Decisions, pauses::Pauses};
 
 /// The plan that new batches are decided by. Reading is wait-free; swapping is one atomic store.
 #[derive(Debug)]
@@ -13,12 +13,18 @@ pub struct Live {
     plan: ArcSwap<Plan>,
     changed: watch::Sender<u64>,
     pauses: Pauses,
+    decisions: Arc<Decisions>,
 }
 
 impl Live {
     /// Starts with this plan.
     pub fn new(plan: Plan) -> Arc<Live> {
-        Arc::new(Live { plan: ArcSwap::from_pointee(plan), changed: watch::Sender::new(0), pauses: Pauses::default() })
+        Arc::new(Live {
+            plan: ArcSwap::from_pointee(plan),
+            changed: watch::Sender::new(0),
+            pauses: Pauses::default(),
+            decisions: Arc::default(),
+        })
     }
 
     /// The plan for one batch: hold it for the whole batch and no longer.
@@ -37,6 +43,11 @@ impl Live {
     /// Lets lanes that paused in front of an event try it once more, although the plan is the same.
     pub fn try_again(&self) {
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What became of events.
+    pub fn decisions(&self) -> &Arc<Decisions> {
+        &self.decisions
     }
 
     /// What an operator holds.

@@ -1,13 +1,19 @@
-//! The admin port: `/livez`, `/readyz`, `/status` and `/metrics`, on a thread of its own.
+//! The admin port: `/livez`, `/readyz`, `/status` and `/metrics` for whoever reaches it, and the admin API under `/v1` for those
+//! who may; on a thread of its own.
 //!
-//! It shares nothing with the data path but a [`Status`], so that it answers while everything else is overloaded. It changes
-//! nothing and has no authentication: it belongs on loopback, or on a network of operators.
+//! It shares nothing with the data path but a [`Status`], so that it answers while everything else is overloaded. Changes are put
+//! on the [`Desk`](tidegate_control::Desk) of the host's own loop.
 
+pub(crate) mod access;
+pub(crate) mod api;
+pub(crate) mod args;
+pub(crate) mod effect;
 mod health;
 mod metrics;
 mod process;
 mod serve;
 mod status;
+mod tls;
 
 use std::{
     io,
@@ -20,6 +26,7 @@ use axum::{Router, routing::get};
 use tidegate_control::Status;
 use tokio::{runtime::Handle, sync::watch};
 
+use self::args::AdminOptions;
 use crate::problem::{OrProblem as _, because};
 
 /// Where it is where a preset asks for it and nothing else is said: loopback, and not the port of an Envoy beside it (9901).
@@ -53,21 +60,25 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// Opens the port. To be called inside the runtime of the data path, before there is anything to be ready.
-    pub(crate) fn open(address: SocketAddr, status: Status) -> anyhow::Result<Admin> {
+    pub(crate) fn open(address: SocketAddr, status: Status, options: AdminOptions) -> anyhow::Result<Admin> {
+        let AdminOptions { api, acceptor } = options;
+        let secure = acceptor.is_some();
         let listener = listen(address)?;
         let failed = || (format!("the admin port {address} cannot be opened"), "choose another with --admin ADDR");
         let address = listener.local_addr().or_problem(failed().0, failed().1)?;
         let host = Host { status, data_path: Handle::current() };
+        let open = secure || address.ip().is_loopback();
+        let router = router(host).merge(if open { api::router(api) } else { api::closed() });
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.or_problem(failed().0, "look at the limits on open files (`ulimit -n`)")?;
         let thread = thread::Builder::new()
             .name("admin".into())
-            .spawn(move || runtime.block_on(serve::serve(listener, router(host), stopped)))
+            .spawn(move || runtime.block_on(serve::serve(listener, acceptor, router, stopped)))
             .or_problem(failed().0, "look at the limits on processes and memory (`ulimit -a`)")?;
-        tracing::info!(%address, "admin port is open: /livez /readyz /status /metrics");
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "the admin port has no authentication: whoever reaches it sees what runs here");
+        tracing::info!(%address, tls = secure, "admin port is open: /livez /readyz /status /metrics /v1");
+        if !open {
+            tracing::warn!(%address, "without TLS there is no /v1, and whoever reaches the admin port sees what runs here");
         }
         Ok(Admin { address, stop, thread: Some(thread) })
     }

@@ -10,8 +10,10 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{build, demo, dlq, eval, inspect, run, validate},
-    logging::Logging,
+    commands::{
+        apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, rollback, run, schema, status, test, validate,
+    },
+    logging::{Guests, Logging},
     problem,
 };
 
@@ -41,14 +43,44 @@ enum Command {
     Demo(demo::Args),
     /// Check documents and modules without running them; reports every mistake at once
     Validate(validate::Args),
-    /// Show what a module is: interfaces, imports, needs, size, digest, config schema
+    /// Write documents one way: keys in the order of the reference, comments kept
+    Fmt(fmt::Args),
+    /// Print the JSON Schema of documents, for editors, or of a module's configuration
+    Schema(schema::Args),
+    /// Show what a module is, without running it: interfaces, imports, digest, origin, config schema
     Inspect(inspect::Args),
-    /// Build a Rust filter folder into a component
+    /// Make a folder with a filter, transform or matcher that builds and passes its tests at once
+    New(new::Args),
+    /// Build a filter folder (Rust, Go, AssemblyScript) into a component
     Build(build::Args),
-    /// Dead letters: list them, look at them, replay them, drop them
-    Dlq(dlq::Args),
+    /// Put a filter's cases through the real engine: events in, expected verdicts and events out
+    Test(test::Args),
     /// Put events through one module and show what it decides
     Eval(eval::Args),
+    /// Measure what a module costs an event, by itself or beside another
+    Bench(bench::Args),
+    /// Build, test and swap a filter into a running host whenever it is saved, and show what it decides differently
+    Dev(dev::Args),
+    /// Dead letters: list them, look at them, replay them, drop them
+    Dlq(dlq::Args),
+    /// Show what documents would change on a running host, and what they would do to a sample of events
+    Plan(plan::Args),
+    /// Put documents and their modules onto a running host, all of them or none
+    Apply(apply::Args),
+    /// Make an earlier generation live again, without compiling
+    Rollback(rollback::Args),
+    /// Show who changed what on a host, when, and how it ended
+    History(history::Args),
+    /// Show what two generations say differently
+    Diff(diff::Args),
+    /// Hold routes where they stand
+    Pause(pause::Args),
+    /// Let held routes go on
+    Resume(pause::Args),
+    /// Show what a host runs, and what is wrong with it
+    Status(status::Args),
+    /// Show which policies met an event, in which order, what each decided, and why
+    Explain(explain::Args),
 }
 
 /// How a command ended that did not fail.
@@ -67,9 +99,27 @@ pub fn main() -> ExitCode {
         // The connector says what goes wrong with a connection; its client says it again, for each try.
         Command::Run(_) | Command::Eval(_) => "info,async_nats=off",
         // What happens is told on stdout.
-        Command::Demo(_) | Command::Validate(_) | Command::Inspect(_) | Command::Build(_) | Command::Dlq(_) => "warn",
+        Command::Demo(_)
+        | Command::Validate(_)
+        | Command::Inspect(_)
+        | Command::New(_)
+        | Command::Build(_)
+        | Command::Dlq(_) => "warn",
+        Command::Fmt(_) | Command::Schema(_) | Command::Bench(_) => "warn",
+        Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Rollback(_)
+        | Command::History(_)
+        | Command::Diff(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Status(_)
+        | Command::Explain(_) => "warn",
+        // What modules log is compared, not shown.
+        Command::Test(_) | Command::Dev(_) => "warn,guest=off",
     };
-    if let Err(error) = cli.logging.start(default) {
+    let guests = if matches!(cli.command, Command::Test(_) | Command::Dev(_)) { Guests::Kept } else { Guests::Logged };
+    if let Err(error) = cli.logging.start(default, guests) {
         return fail(&error);
     }
     let mut out = io::stdout().lock();
@@ -77,10 +127,25 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Validate(args) => validate::run(args, &mut out),
+        Command::Fmt(args) => fmt::run(args, &mut out),
+        Command::Schema(args) => schema::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
+        Command::New(args) => new::run(args, &mut out),
         Command::Build(args) => build::run(args, &mut out),
+        Command::Test(args) => test::run(args, &mut out),
+        Command::Bench(args) => bench::run(args, &mut out),
+        Command::Dev(args) => dev::run(args, &mut out),
         Command::Dlq(args) => dlq::run(args, &mut out),
         Command::Eval(args) => eval::run(args, &mut out),
+        Command::Plan(args) => plan::run(args, &mut out),
+        Command::Apply(args) => apply::run(args, &mut out),
+        Command::Rollback(args) => rollback::run(args, &mut out),
+        Command::History(args) => history::run(args, &mut out),
+        Command::Diff(args) => diff::run(args, &mut out),
+        Command::Pause(args) => pause::run(args, pause::Wanted::Paused, &mut out),
+        Command::Resume(args) => pause::run(args, pause::Wanted::Running, &mut out),
+        Command::Status(args) => status::run(args, &mut out),
+        Command::Explain(args) => explain::run(args, &mut out),
     };
     let ended = ended.and_then(|ending| {
         out.flush()?;

@@ -1,14 +1,34 @@
 //! One file per command: its options, what it does, and the words it uses.
 
+pub mod apply;
+pub mod bench;
 pub mod build;
 pub mod demo;
+pub mod dev;
+pub mod diff;
 pub mod dlq;
 pub mod eval;
+pub mod explain;
+pub mod fmt;
+pub mod history;
 pub mod inspect;
+pub mod new;
+pub mod pause;
+pub mod plan;
+pub mod rollback;
 pub mod run;
+pub mod schema;
+pub mod status;
+pub mod test;
 pub mod validate;
 
-mod module_file;
+pub(crate) mod module_file;
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use crate::{listing, problem::OrProblem as _};
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -17,4 +37,19 @@ pub(crate) enum Output {
     Table,
     // For programs.
     Json,
+}
+
+/// Talks to a host. What it refused has been said on stderr when this returns.
+pub(crate) fn asked<T>(asking: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.or_problem("no connection can be made", "look at the limits on open files (`ulimit -n`)")?.block_on(asking)
+}
+
+/// `2 added, 1 changed`, of a difference as the admin API tells it.
+pub(crate) fn difference(documents: &Value) -> String {
+    let count = |key| listing::items(documents, key).len();
+    let parts = ["added", "changed", "removed"].map(|key| (key, count(key)));
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(_, count)| *count > 0).map(|(key, count)| format!("{count} {key}")).collect();
+    if parts.is_empty() { "no document changed".to_owned() } else { parts.join(", ") }
 }

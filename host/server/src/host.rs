@@ -13,20 +13,23 @@ use std::{
     time::Duration,
 };
 
-use tidegate_control::{Control, ControlOptions, DocumentSet, Generation, Status, Watch};
+use tidegate_control::{
+    Control, ControlOptions, DocumentSet, Generation, Order, Owner, Status, Watch, orders::Refusal,
+};
 use tidegate_engine::{Engine, EngineOptions};
 use tidegate_pipeline::WindowOptions;
 use tidegate_policy::Report;
+use tokio::sync::mpsc;
 
 use crate::{
     compiling, connectors,
-    problem::{OrProblem as _, problem},
+    problem::{OrProblem as _, because, problem},
 };
 
 /// How a host is set up.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HostOptions {
-    /// Document files, and directories of them.
+    /// Document files, and directories of them. None: the admin API owns the documents.
     pub paths: Vec<PathBuf>,
     /// Digests of modules may be absent.
     pub development: bool,
@@ -38,6 +41,8 @@ pub struct HostOptions {
     pub room: Room,
     /// Through which whoever likes sees what runs, from before the documents are live.
     pub status: Status,
+    /// Changes that somebody asks for; `None`: nobody can.
+    pub orders: Option<mpsc::Receiver<Order>>,
 }
 
 /// Bounds of what a host takes on at once.
@@ -60,7 +65,9 @@ impl Default for Room {
 #[derive(Debug)]
 pub struct Host {
     control: Control,
-    watch: Watch,
+    /// Of the folder that owns the documents, if one does.
+    watch: Option<Watch>,
+    orders: Option<mpsc::Receiver<Order>>,
     grace: Duration,
     // Held for as long as the host lives.
     _lock: File,
@@ -82,6 +89,8 @@ pub enum Happened {
     Swapped(Arc<Generation>),
     /// Changed documents have mistakes; what ran before goes on.
     Refused(Report),
+    /// Somebody asked for something, and was answered; what is live is what was.
+    Served,
     /// Every source has ended by itself.
     Ended,
     /// What the caller waited for.
@@ -112,12 +121,21 @@ impl Host {
         let failed = StartError::Failed;
         let lock = lock_state(&options.state_dir).map_err(failed)?;
         let engine = engine(Some(options.state_dir.join("modules")), options.room).map_err(failed)?;
-        let set = read(&options.paths).map_err(failed)?;
         let control = Control::new(engine, connectors::registry(), control_options(&options));
-        let mut control = control.showing(options.status);
-        control.apply(&set).await.map_err(StartError::Refused)?;
-        let watch = Watch::new(options.paths, Some(&set));
-        Ok(Host { control, watch, grace: options.grace, _lock: lock })
+        let control = control.remembering().showing(options.status);
+        let (control, watch) = match options.paths.is_empty() {
+            true => {
+                let mut control = control.owned_by(Owner::Api);
+                control.start_from_api().await.map_err(not_started)?;
+                (control, None)
+            }
+            false => {
+                let (mut control, set) = (control, read(&options.paths).map_err(failed)?);
+                control.start(&set).await.map_err(StartError::Refused)?;
+                (control, Some(Watch::new(options.paths, Some(&set))))
+            }
+        };
+        Ok(Host { control, watch, orders: options.orders, grace: options.grace, _lock: lock })
     }
 
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
@@ -125,7 +143,7 @@ impl Host {
     pub async fn next(&mut self, ending: Ending, until: impl Future<Output = ()>) -> Happened {
         let status = self.control.observe();
         let mut until = std::pin::pin!(until);
-        let set = loop {
+        let next = loop {
             let ended = async {
                 match ending {
                     Ending::Told => self.control.ended().await,
@@ -137,13 +155,20 @@ impl Host {
                 () = &mut until => return Happened::Until,
                 () = ended => return Happened::Ended,
                 () = status.asked() => {}
-                set = self.watch.changed() => break set,
+                order = next_order(&mut self.orders) => break Next::Order(order),
+                set = changed(&mut self.watch) => break Next::Documents(set),
             }
             self.control.show();
         };
-        match self.control.apply(&set).await {
-            Ok(generation) => Happened::Swapped(generation),
-            Err(report) => Happened::Refused(report),
+        match next {
+            Next::Documents(set) => match self.control.apply(&set).await {
+                Ok(generation) => Happened::Swapped(generation),
+                Err(report) => Happened::Refused(report),
+            },
+            Next::Order(order) => match self.control.serve(order).await {
+                Some(generation) => Happened::Swapped(generation),
+                None => Happened::Served,
+            },
         }
     }
 
@@ -161,6 +186,43 @@ impl Host {
     }
 }
 
+/// What a host deals with next.
+enum Next {
+    Documents(DocumentSet),
+    Order(Order),
+}
+
+/// Cancel-safe.
+async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Order {
+    if let Some(queue) = orders {
+        match queue.recv().await {
+            Some(order) => return order,
+            // Nobody is left who could ask.
+            None => *orders = None,
+        }
+    }
+    std::future::pending().await
+}
+
+/// Cancel-safe.
+async fn changed(watch: &mut Option<Watch>) -> DocumentSet {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn not_started(refusal: Refusal) -> StartError {
+    match refusal {
+        Refusal::Report(report) => StartError::Refused(report),
+        other => StartError::Failed(because(
+            other,
+            "the documents of the admin API cannot be started",
+            "look at the state directory",
+        )),
+    }
+}
+
 /// Checks documents as a host would, without running anything.
 pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(Control, DocumentSet)> {
     let options = HostOptions {
@@ -171,6 +233,7 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         grace: Duration::ZERO,
         room: Room::default(),
         status: Status::default(),
+        orders: None,
     };
     let set = read(paths)?;
     Ok((Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options)), set))

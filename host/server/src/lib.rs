@@ -5,19 +5,29 @@
 //! command.
 
 mod admin;
+mod bench;
 pub mod cli;
+mod client;
 pub mod commands;
 mod compiling;
+mod connector_schemas;
 mod connectors;
 mod demo;
+mod dev;
+mod event_text;
+mod guest_lines;
 pub mod host;
 mod human;
+mod listing;
 mod logging;
+pub mod measure;
 mod preset;
 mod problem;
 mod runtime;
 mod signals;
 mod table;
+mod testing;
+mod trial;
 
 /// The hidden command by which the host calls itself to compile a component; see [`tidegate_engine::compile_child`].
 pub const COMPILE_MODULE: &str = "compile-module";

@@ -14,7 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tidegate_control::{Picture, status::Phase};
-use tidegate_pipeline::{LaneState, SourceState};
+use tidegate_pipeline::{LaneState, OPERATOR, SourceState};
 
 use super::{Host, PATIENCE};
 
@@ -96,6 +96,8 @@ impl Health {
                 LaneState::Held { by, reason } => {
                     self.tells(what(), format!("held, tries again: {}", said(by, reason)));
                 }
+                // Somebody wants it so, and knows.
+                LaneState::Paused { by, reason } if **by == *OPERATOR => self.tells(what(), reason.to_string()),
                 LaneState::Paused { by, reason } => {
                     self.blocks(what(), format!("paused until the documents change: {}", said(by, reason)));
                 }

@@ -55,6 +55,7 @@ impl Collector for Figures {
         sheet.behind(["tidegate_route_lag", "tidegate_route_lag_events"], &routes.collect::<Vec<_>>())?;
         sheet.lanes(&self.picture)?;
         sheet.sinks(&self.picture)?;
+        sheet.state(&self.picture)?;
         sheet.process(&self.process)
     }
 }
@@ -172,6 +173,20 @@ impl Sheet<'_> {
         let troubles = picture.sinks.iter().map(|sink| ([("sink", &*sink.sink)], u64::from(sink.trouble.is_some())));
         let help = "1 while a sink's writes fail and are tried again, else 0; /readyz says why";
         self.gauge("tidegate_sink_trouble", help, None, troubles)
+    }
+
+    fn state(&mut self, picture: &Picture) -> fmt::Result {
+        let kept = || {
+            picture.state.iter().filter(|(_, usage)| usage.keys > 0).map(|(of, usage)| {
+                let (source, lane) = (&*of.lane.source, &*of.lane.lane);
+                ([("policy", &*of.policy), ("route", &*of.route), ("source", source), ("lane", lane)], usage)
+            })
+        };
+        let bytes = kept().map(|(labels, usage)| (labels, usage.bytes));
+        let help = "What a policy keeps, by route and lane: keys and values, and 64 bytes more for each key";
+        self.gauge("tidegate_policy_state", help, Some(Unit::Bytes), bytes)?;
+        let keys = kept().map(|(labels, usage)| (labels, usage.keys));
+        self.gauge("tidegate_policy_state_keys", "Keys that a policy keeps, by route and lane", None, keys)
     }
 
     /// The names that every Prometheus client uses.

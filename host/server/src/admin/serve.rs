@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -10,9 +10,13 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
+
+use super::{api::Peer, tls};
 
 /// Connections at once: a scraper, some probes, some people. More wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 64;
@@ -21,15 +25,21 @@ const CONNECTIONS_MAX: usize = 64;
 const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head: probes send a few hundred.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// A connection at most, whatever it does: a reader of one byte a second must let its place go as well.
-const CONNECTION: Duration = Duration::from_secs(60);
+/// A connection at most, whatever it does: a reader of one byte a second must let its place go as well. Verifying a thousand
+/// modules takes a minute.
+const CONNECTION: Duration = Duration::from_secs(300);
 /// What is under way when the port closes may take this long.
 const CLOSING: Duration = Duration::from_secs(1);
 /// After a failed accept (no more open files, say).
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers until `stop` is true, then what is under way.
-pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -48,7 +58,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = accepted => match accepted {
-                Ok((stream, place)) => answer(stream, place, &router, &graceful),
+                Ok((stream, place)) => match acceptor.clone() {
+                    None => answer(stream, Peer::default(), place, &router, &graceful),
+                    Some(acceptor) => secured(acceptor, stream, place, &router, &graceful),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "the admin port could not take a connection");
                     sleep(PAUSE).await;
@@ -61,21 +74,46 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
     let _ = timeout(CLOSING, graceful.shutdown()).await;
 }
 
-fn answer(
+/// The handshake counts as part of the head: it has as long.
+fn secured(
+    acceptor: TlsAcceptor,
     stream: tokio::net::TcpStream,
     place: Option<OwnedSemaphorePermit>,
     router: &Router,
     graceful: &GracefulShutdown,
 ) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
-    let connection = graceful.watch(connection);
+    let (router, watcher) = (router.clone(), graceful.watcher());
     tokio::spawn(async move {
+        let Ok(Ok(stream)) = timeout(HEAD, acceptor.accept(stream)).await else { return };
+        let certificate = tls::common_name(stream.get_ref().1.peer_certificates());
+        let connection = watcher.watch(connection(stream, Peer { certificate }, &router));
         // A client that goes away, or says no HTTP, is its own business.
         let _ = timeout(CONNECTION, connection).await;
         drop(place);
     });
+}
+
+fn answer(
+    stream: tokio::net::TcpStream,
+    peer: Peer,
+    place: Option<OwnedSemaphorePermit>,
+    router: &Router,
+    graceful: &GracefulShutdown,
+) {
+    let connection = graceful.watch(connection(stream, peer, router));
+    tokio::spawn(async move {
+        let _ = timeout(CONNECTION, connection).await;
+        drop(place);
+    });
+}
+
+type Connection<S> = http1::Connection<TokioIo<S>, TowerToHyperService<Router>>;
+
+fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: Peer, router: &Router) -> Connection<S> {
+    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
 }

@@ -17,7 +17,7 @@ pub(super) async fn status(State(host): State<Host>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], shown(&picture).to_string()).into_response()
 }
 
-fn shown(picture: &Picture) -> Value {
+pub(super) fn shown(picture: &Picture) -> Value {
     let list = |values: Vec<Value>| Value::Array(values);
     json!({
         "phase": phase(picture.phase),

@@ -179,6 +179,7 @@ impl Demo<'_> {
             grace: Duration::from_secs(30),
             room: Room::default(),
             status: Status::default(),
+            orders: None,
         };
         Host::start(options).await.map_err(|error| match error {
             StartError::Failed(error) => error,
@@ -214,7 +215,7 @@ impl Demo<'_> {
                     producer.release();
                 }
                 Happened::Refused(report) => return Err(because(report, "the changed documents are refused", "")),
-                Happened::Ended | Happened::Until => {}
+                Happened::Served | Happened::Ended | Happened::Until => {}
             }
             producer.failed().or_problem(failed, "is the disk full?")?;
             if self.stop.is_asked() {

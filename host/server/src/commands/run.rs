@@ -2,15 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tidegate_control::{Generation, Status};
+use tidegate_control::{Desk, Generation, Status};
 use tidegate_policy::Report;
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, args::AdminArgs},
     cli,
     host::{Drained, Ending, Happened, Host, HostOptions, StartError},
     human,
     preset::{Preset, PresetArgs},
+    problem::problem,
     runtime::runtime,
     signals::Stop,
 };
@@ -22,8 +23,11 @@ Documents are watched: a change is verified, then swapped in while events flow; 
 goes on. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.")]
 pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "documents_from_api", conflicts_with = "documents_from_api", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The admin API owns the documents instead: they are put there, and kept in the state directory
+    #[arg(long)]
+    documents_from_api: bool,
     /// Let documents leave out the digests of modules, for trying things out
     #[arg(long)]
     dev: bool,
@@ -38,6 +42,8 @@ pub struct Args {
     once: bool,
     #[command(flatten)]
     preset: PresetArgs,
+    #[command(flatten)]
+    admin: AdminArgs,
 }
 
 /// Runs until a signal, or with `--once` until the sources have ended.
@@ -48,15 +54,26 @@ pub fn run(args: Args) -> anyhow::Result<cli::Ending> {
 async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     let mut stop = Stop::listen()?;
     let (preset, status) = (args.preset.preset(), Status::default());
+    let state_dir = args.state_dir.unwrap_or_else(default_state_dir);
+    let (desk, orders) = Desk::new();
     // Open before there is anything to be ready, and until everything is settled.
-    let _admin = args.preset.admin().map(|address| Admin::open(address, status.clone())).transpose()?;
+    let _admin = match args.preset.admin() {
+        Some(address) => {
+            Some(Admin::open(address, status.clone(), args.admin.options(&state_dir, status.clone(), desk)?)?)
+        }
+        None if args.documents_from_api => {
+            return Err(problem("without an admin port no documents can come over it", "add --admin 127.0.0.1:9902"));
+        }
+        None => None,
+    };
     let options = HostOptions {
         paths: args.paths,
         development: args.dev,
-        state_dir: args.state_dir.unwrap_or_else(default_state_dir),
+        state_dir,
         grace: args.grace,
         room: preset.room(),
         status,
+        orders: Some(orders),
     };
     let mut host = match Host::start(options).await {
         Ok(host) => host,
@@ -81,6 +98,7 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
                 refused(&report);
                 tracing::warn!("the changed documents were refused: what ran before goes on");
             }
+            Happened::Served => {}
             Happened::Ended => {
                 tracing::info!("every source has ended");
                 break;
@@ -119,7 +137,7 @@ fn refused(report: &Report) {
     }
 }
 
-pub(super) fn default_state_dir() -> PathBuf {
+pub(crate) fn default_state_dir() -> PathBuf {
     match std::env::var_os("XDG_STATE_HOME").filter(|home| !home.is_empty()) {
         Some(home) => PathBuf::from(home).join("tidegate"),
         None => PathBuf::from(".tidegate"),

@@ -1,0 +1,190 @@
+//! What only looks: status, documents, generations, history, modules.
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+use tidegate_control::{
+    KeptGeneration, KeptPolicy, Owner, Picture,
+    book::Paused,
+    conditions::conditions,
+    edit::Document,
+    history::{Action, Entry, Outcome},
+    kept,
+};
+
+use super::{
+    Call,
+    answer::{Problem, json as answered, tagged, time},
+};
+use crate::admin::{health::phase, status as plain};
+
+pub(super) async fn status(call: Call) -> Result<Response, Problem> {
+    let picture = call.picture().await;
+    Ok(answered(&shown(&picture)))
+}
+
+fn shown(picture: &Picture) -> Value {
+    let mut all = plain::shown(picture);
+    let deployed = &picture.deployed;
+    let paused: Vec<Value> = deployed.paused.iter().map(|(route, paused)| self::paused(route, paused)).collect();
+    let conditions: Vec<Value> = conditions(picture)
+        .into_iter()
+        .map(|found| {
+            let status = match found.holds {
+                Some(true) => "True",
+                Some(false) => "False",
+                None => "Unknown",
+            };
+            let since = found.since_ms.map(time);
+            json!({"type": found.name, "status": status, "reason": found.reason, "message": found.message, "since": since})
+        })
+        .collect();
+    let generation = picture.generation.as_ref();
+    let policies: Vec<Value> = generation
+        .map(|live| live.policies.iter().map(KeptPolicy::from).map(|found| policy(&found)).collect())
+        .unwrap_or_default();
+    let more = json!({
+        "phase": phase(picture.phase),
+        "owner": owner(deployed.owner),
+        "pin": deployed.pin.as_ref().map(|pin| json!({"generation": pin.generation, "who": pin.who})),
+        "conditions": conditions,
+        "policies": policies,
+        "paused": paused,
+        "swaps": picture.swaps,
+        "refusals": picture.refusals,
+    });
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+        all.extend(more);
+    }
+    all
+}
+
+pub(super) fn owner(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Directory => "directory",
+        Owner::Api => "api",
+    }
+}
+
+fn paused(route: &str, paused: &Paused) -> Value {
+    json!({"route": route, "who": paused.who, "reason": paused.reason, "since": time(paused.at_ms)})
+}
+
+pub(super) fn policy(policy: &KeptPolicy) -> Value {
+    json!({"policy": policy.policy, "module": policy.module, "version": policy.version, "digest": policy.digest})
+}
+
+pub(super) async fn documents(call: Call) -> Result<Response, Problem> {
+    let texts = call.flag("texts")?;
+    let deployed = call.picture().await.deployed.clone();
+    let shown = |document: &Document| {
+        let name = &document.name;
+        let mut shown =
+            json!({"kind": name.kind, "namespace": name.namespace, "name": name.name, "etag": document.etag});
+        if texts {
+            shown["text"] = document.text.as_str().into();
+        }
+        shown
+    };
+    let list: Vec<Value> = deployed.documents.iter().map(shown).collect();
+    let all = json!({"owner": owner(deployed.owner), "etag": deployed.tag, "documents": list});
+    Ok(tagged(answered(&all), &deployed.tag))
+}
+
+pub(super) async fn document(call: Call) -> Result<Response, Problem> {
+    let name = super::changes::name(&call)?;
+    let deployed = call.picture().await.deployed.clone();
+    let found = deployed.documents.iter().find(|document| document.name == name);
+    let found = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no {name}")))?;
+    let text = ([(header::CONTENT_TYPE, "application/yaml")], found.text.clone()).into_response();
+    Ok(tagged(text, &found.etag))
+}
+
+pub(super) async fn generations(call: Call) -> Result<Response, Problem> {
+    let picture = call.picture().await;
+    let live = picture.generation.as_ref().map(|generation| generation.id.to_string());
+    let found = picture.deployed.kept.iter().rev().filter_map(|id| kept::load(&call.api.kept, id).ok());
+    let list: Vec<Value> = found.map(|found| head(&found, live.as_deref())).collect();
+    Ok(answered(&json!({"live": live, "generations": list})))
+}
+
+fn head(found: &KeptGeneration, live: Option<&str>) -> Value {
+    json!({
+        "id": found.id,
+        "change": found.number,
+        "since": time(found.since_ms),
+        "live": live == Some(found.id.as_str()),
+        "routes": found.routes,
+        "policies": found.policies.iter().map(policy).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) async fn generation(call: Call) -> Result<Response, Problem> {
+    let picture = call.picture().await;
+    let wanted = call.part("id");
+    let mut fits = picture.deployed.kept.iter().filter(|id| !wanted.is_empty() && id.starts_with(wanted));
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "no such generation is kept");
+    let id = fits.next().filter(|_| fits.next().is_none()).ok_or_else(unknown)?;
+    let found = kept::load(&call.api.kept, id).map_err(|_| unknown())?;
+    let live = picture.generation.as_ref().map(|generation| generation.id.to_string());
+    let mut shown = head(&found, live.as_deref());
+    let file = |file: &kept::KeptFile| json!({"path": file.path, "text": file.text});
+    shown["files"] = found.files.iter().map(file).collect();
+    Ok(answered(&shown))
+}
+
+pub(super) async fn history(call: Call) -> Result<Response, Problem> {
+    let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "`limit` is a number");
+    let limit = call.query.get("limit").map(|limit| limit.parse::<usize>().map_err(wrong)).transpose()?;
+    let deployed = call.picture().await.deployed.clone();
+    let list: Vec<Value> = deployed.history.iter().rev().take(limit.unwrap_or(usize::MAX)).map(entry).collect();
+    Ok(answered(&json!({"changes": list})))
+}
+
+fn entry(entry: &Entry) -> Value {
+    let (outcome, reasons, by) = match &entry.outcome {
+        Outcome::Live => ("live", None, None),
+        Outcome::Refused { reasons } => ("refused", Some(reasons), None),
+        Outcome::RolledBack { by } => ("rolled_back", None, Some(by)),
+    };
+    let action = match entry.action {
+        Action::Apply => "apply",
+        Action::Rollback => "rollback",
+        Action::Start => "start",
+    };
+    json!({
+        "number": entry.number,
+        "at": time(entry.at_ms),
+        "who": entry.who,
+        "reason": entry.reason,
+        "action": action,
+        "generation": entry.generation,
+        "before": entry.before,
+        "documents": {
+            "added": entry.documents.added, "changed": entry.documents.changed, "removed": entry.documents.removed,
+        },
+        "policies": entry.policies.iter().map(policy).collect::<Vec<_>>(),
+        "outcome": outcome,
+        "reasons": reasons,
+        "rolledBackBy": by,
+    })
+}
+
+pub(super) async fn modules(call: Call) -> Result<Response, Problem> {
+    let list = call.api.store.list();
+    let list: Vec<Value> = list.into_iter().map(|(digest, bytes)| json!({"digest": digest, "bytes": bytes})).collect();
+    Ok(answered(&json!({ "modules": list })))
+}
+
+pub(super) async fn module(call: Call) -> Result<Response, Problem> {
+    let digest = call.part("digest");
+    match call.api.store.list().into_iter().find(|(known, _)| known == digest) {
+        Some((digest, bytes)) => Ok(answered(&json!({"digest": digest, "bytes": bytes}))),
+        None => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "there is no such module; it is known by `sha256:` and 64 hex digits",
+        )),
+    }
+}
