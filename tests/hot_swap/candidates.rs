@@ -133,10 +133,7 @@ fn behaviours() -> Vec<Candidate> {
     let bomb = "(loop $more (drop (memory.grow (i32.const 16))) (br $more))";
     vec![
         guest("log, not granted", Guest::filter().imports(log), "`log`"),
-        Candidate {
-            wasm: ", capabilities: [state]",
-            ..guest("state", Guest::filter().imports(state), "state is not available")
-        },
+        guest("state, not granted", Guest::filter().imports(state), "`state`"),
         guest("its own words", Guest::filter().items(words).configure(&refuse), "`max` is below `min`"),
         guest("trap in configure", Guest::filter().configure("unreachable"), "failed in `configure`: trap"),
         guest("endless loop in configure", Guest::filter().configure(FOR_EVER), "failed in `configure`: timeout"),

@@ -18,6 +18,7 @@ mod context;
 mod group;
 mod lane;
 mod partition;
+mod token;
 mod transactions;
 
 use std::sync::Arc;

@@ -358,8 +358,7 @@ fn uncommitted<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Topi
     let mut offsets = TopicPartitionList::new();
     for partition in partitions {
         if let Some(position) = partition.uncommitted() {
-            // Only an offset that is none can be refused.
-            let _ = offsets.add_partition_offset(&partition.topic, partition.number, Offset::Offset(position));
+            partition.token().add(&mut offsets, &partition.topic, partition.number, position);
         }
     }
     offsets

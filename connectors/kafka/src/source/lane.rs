@@ -1,5 +1,6 @@
 //! A lane: takes what its partition's queue has, decodes, delivers; goes back after a nack.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidegate_connector::ledger::{Batch, Rewind};
 use tidegate_connector::{
-    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, LagGauge, Lane, MALFORMED_BYTES, Malformed, SourceError,
+    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, LagGauge, Lane, MALFORMED_BYTES, Malformed, Resumed, SourceError,
 };
 
 use super::group::Group;
 use super::partition::{NOWHERE, Partition};
+use super::token::Mark;
 use super::transactions::Positions;
 use crate::binding::Reader;
 use crate::client::cause;
@@ -29,6 +31,8 @@ pub(super) struct KafkaLane {
     name: String,
     /// Where it goes on.
     position: i64,
+    /// Settled here before, though the broker was not told any more: not delivered.
+    settled: Range<i64>,
     /// Taken from the queue, and too large for the batch before.
     held: Option<OwnedMessage>,
     /// Met behind messages that went first.
@@ -46,7 +50,7 @@ enum Taken {
 impl KafkaLane {
     pub(super) fn new(group: Arc<Group>, partition: Arc<Partition>) -> Self {
         let name = format!("{}/{}", partition.topic, partition.number);
-        Self { group, partition, name, position: NOWHERE, held: None, failed: None }
+        Self { group, partition, name, position: NOWHERE, settled: 0..0, held: None, failed: None }
     }
 
     fn take(&mut self) -> Result<Taken, SourceError> {
@@ -67,6 +71,7 @@ impl KafkaLane {
                     self.failed = Some(error);
                     break;
                 }
+                Some(Ok(message)) if self.settled.contains(&message.offset()) => {}
                 Some(Ok(message)) => {
                     let one = size(&message);
                     if bytes > 0 && bytes + one > LANE_BATCH_BYTES {
@@ -170,8 +175,7 @@ impl KafkaLane {
             return Ok(());
         };
         let mut offsets = TopicPartitionList::new();
-        // Only an offset that is none can be refused.
-        let _ = offsets.add_partition_offset(&self.partition.topic, self.partition.number, Offset::Offset(position));
+        self.partition.token().add(&mut offsets, &self.partition.topic, self.partition.number, position);
         let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
         match committed {
             Ok(Ok(())) => {
@@ -232,6 +236,28 @@ impl Lane for KafkaLane {
 
     fn lag(&self) -> Option<LagGauge> {
         Some(self.partition.lag())
+    }
+
+    /// Goes on behind what was settled, where the group's last commit is this lane's own.
+    async fn resume(&mut self, mark: &[u8]) -> Result<Resumed, SourceError> {
+        let Some(mark) = Mark::decode(mark) else { return Ok(Resumed::Elsewhere) };
+        // Taken away already: nothing will be delivered.
+        let Some(consumer) = self.group.consumer() else { return Ok(Resumed::Here) };
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(&self.partition.topic, self.partition.number);
+        let asked = tokio::task::spawn_blocking(move || consumer.committed_offsets(asked, SEEK)).await;
+        let committed = match asked {
+            Ok(Ok(committed)) => committed,
+            Ok(Err(error)) => return Err(self.transient(format!("asking what is committed: {}", cause(&error)))),
+            Err(error) => return Err(self.transient(error.to_string())),
+        };
+        let found = committed.find_partition(&self.partition.topic, self.partition.number);
+        let Some(from) = found.and_then(|found| mark.follows(found.offset(), found.metadata())) else {
+            return Ok(Resumed::Elsewhere);
+        };
+        self.settled = from..mark.position;
+        self.partition.token().adopt(mark.word);
+        Ok(Resumed::Here)
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tidegate_connector::{Lag, LagGauge, Ledger};
 use tokio::sync::Notify;
 
 use super::context::{Consumer, Context};
 use super::group::Settlements;
+use super::token::{Mark, Token};
 
 /// No position yet.
 pub(super) const NOWHERE: i64 = -1;
@@ -40,6 +41,7 @@ struct Shared {
     lost: AtomicBool,
     /// Where the partition ended when librdkafka told last.
     end: AtomicI64,
+    token: Token,
 }
 
 impl Partition {
@@ -58,6 +60,7 @@ impl Partition {
             committed: AtomicI64::new(NOWHERE),
             lost: AtomicBool::new(false),
             end: AtomicI64::new(NOWHERE),
+            token: Token::new(),
         });
         let settling = shared.clone();
         let topic: Arc<str> = topic.into();
@@ -70,9 +73,13 @@ impl Partition {
             let known = settling.committed.load(Ordering::Acquire) >= position;
             if !known && position >= *tried + COMMIT_EVERY && !settling.lost.load(Ordering::Acquire) {
                 *tried = position;
-                commit_soon(&consumer, &of, number, position);
+                commit_soon(&consumer, &settling.token, &of, number, position);
             }
             Ok(())
+        });
+        let marking = shared.clone();
+        ledger.mark_with(move |&position| {
+            (position > NOWHERE).then(|| Mark { position, word: marking.token.word() }.encode())
         });
         Partition {
             topic,
@@ -88,6 +95,11 @@ impl Partition {
     /// Held while a batch is taken and entered into the ledger: whoever ends the partition sees all that is in flight.
     pub(super) fn queue(&self) -> MutexGuard<'_, Option<PartitionQueue<Context>>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its commits carry.
+    pub(super) fn token(&self) -> &Token {
+        &self.shared.token
     }
 
     /// Nothing more is delivered; the lane is told.
@@ -153,10 +165,10 @@ impl Partition {
 }
 
 /// Hands a commit to librdkafka, which does not wait; what becomes of it the group is told.
-fn commit_soon(consumer: &Weak<Consumer>, topic: &str, number: i32, position: i64) {
+fn commit_soon(consumer: &Weak<Consumer>, token: &Token, topic: &str, number: i32, position: i64) {
     let Some(consumer) = consumer.upgrade() else { return };
     let mut offsets = TopicPartitionList::new();
-    // Only an offset that is none can be refused. A commit that cannot be handed over is made up for by the next.
-    let _ = offsets.add_partition_offset(topic, number, Offset::Offset(position));
+    token.add(&mut offsets, topic, number, position);
+    // A commit that cannot be handed over is made up for by the next.
     let _ = consumer.commit(&offsets, CommitMode::Async);
 }
