@@ -11,7 +11,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, rollback, run, schema, status, test, validate,
+        apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, rollback,
+        run, schema, status, test, validate,
     },
     logging::{Guests, Logging},
     problem,
