@@ -11,8 +11,9 @@
 
 pub mod file_pipeline;
 pub mod guests;
-pub mod measure;
 pub mod orders;
 pub mod plans;
 pub mod process;
 pub mod report;
+
+pub use tidegate::measure;

@@ -2,38 +2,19 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
 use mimalloc::MiMalloc;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// What the `tidegate` program allocates with.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Copies of 8 KiB and more use `rep movsb` by default. On some processors (Zen 3 with glibc 2.36) it falls to a tenth of its
-/// speed when the destination lies 8–31 bytes past the source modulo 4096, in what is measured and in what it is
-/// compared with, by the luck of the allocator. Above this threshold: never.
-const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=0x7fffffff";
-
-/// Makes measurements repeatable: starts the program again with `rep movsb` out of the way, then keeps it on one core.
-///
-/// To be called first in `main`, before there are threads.
+/// Makes measurements repeatable. To be called first in `main`, before there are threads.
 pub fn settle() {
-    if std::env::var("GLIBC_TUNABLES").is_err() {
-        let program = std::env::current_exe().unwrap();
-        let error = Command::new(program).args(std::env::args_os().skip(1)).env("GLIBC_TUNABLES", TUNABLES).exec();
-        panic!("this program cannot start itself again: {error}");
-    }
-    let allowed = sched_getaffinity(None).unwrap();
-    // The last core: interrupts prefer the first.
-    let last = (0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).unwrap();
-    let mut one = CpuSet::new();
-    one.set(last);
-    sched_setaffinity(None, &one).unwrap();
+    tidegate::measure::settle().expect("this program starts itself again, and stays on one core");
 }
 
 /// Where cargo put this program: its target directory.
