@@ -24,7 +24,10 @@ fn check(language: &str) {
         // All Rust folders share what they compile.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
         let in_folder = |args: &[&str]| {
-            let output = tidegate(&folder, args).env("CARGO_TARGET_DIR", &target).output().expect("the program starts");
+            let mut command = tidegate(&folder, args);
+            // The compiler of a test build is slow, and a Go module large.
+            command.env("CARGO_TARGET_DIR", &target).env("TIDEGATE_COMPILE_LIMITS", "60s,2048Mi");
+            let output = command.output().expect("the program starts");
             let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
             assert_eq!(output.status.code(), Some(0), "{language} {kind}: tidegate {args:?}\n{said}");
             said
