@@ -1,10 +1,15 @@
 //! The command line, as a person or a script uses it: what it says, and how it ends.
 
 mod admin;
+mod bench;
 mod demo;
 mod deploy;
+mod dev;
 mod dlq;
+mod fmt;
 mod help;
 mod modules;
 mod run;
+mod schema;
+mod test;
 mod validate;
