@@ -2,6 +2,7 @@
 
 mod chain;
 mod chaos;
+mod conditions;
 mod delivery;
 mod failure;
 mod malformed;
