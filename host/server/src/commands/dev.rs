@@ -157,6 +157,7 @@ async fn start(args: &Args, out: &mut dyn Write) -> anyhow::Result<Option<Host>>
         grace: GRACE,
         room: Room::default(),
         status: Status::default(),
+        orders: None,
     };
     match Host::start(options).await {
         Ok(host) => {
@@ -184,7 +185,7 @@ fn tell(happened: &Happened, out: &mut dyn Write) -> anyhow::Result<()> {
     match happened {
         Happened::Swapped(generation) => writeln!(out, "swapped in: generation {} is live", generation.id)?,
         Happened::Refused(report) => writeln!(out, "{report}\nrefused: what ran before goes on")?,
-        Happened::Ended | Happened::Until => {}
+        Happened::Served | Happened::Ended | Happened::Until => {}
     }
     Ok(())
 }
