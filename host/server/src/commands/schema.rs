@@ -38,7 +38,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     Ok(Ending::Fine)
 }
 
-async fn of_module(path: &PathBuf) -> anyhow::Result<Value> {
+async fn of_module(path: &std::path::Path) -> anyhow::Result<Value> {
     let engine = host::engine(None, Room::default())?;
     let module = load(&engine, path).await?;
     let shown = path.display();
