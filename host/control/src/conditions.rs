@@ -50,8 +50,11 @@ pub struct Condition {
     pub since_ms: Option<u64>,
 }
 
+/// Its name, and whether a code ends it.
+type Step = (&'static str, fn(&str) -> bool);
+
 /// The steps that documents take, in order, with the codes that end them there.
-const STEPS: [(&str, fn(&str) -> bool); 4] = [
+const STEPS: [Step; 4] = [
     ("Accepted", |code| code.starts_with('P')),
     ("Resolved", |code| matches!(code, "C201" | "C202" | "C203" | "C204" | "C208" | "C209")),
     ("Compiled", |code| code == "C205"),

@@ -73,9 +73,12 @@ fn stored(
 ) -> Result<Vec<u8>, ResolveError> {
     let id = policy.meta.id.to_string();
     let digest = policy.wasm.digest.as_ref().or_else(|| known.get(&id)).ok_or(ResolveError::NoDigest)?;
-    store.read(digest).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ResolveError::Absent { digest: digest.clone() },
-        _ => ResolveError::Read { path: digest.into(), source },
+    store.read(digest).map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            ResolveError::Absent { digest: digest.clone() }
+        } else {
+            ResolveError::Read { path: digest.into(), source }
+        }
     })
 }
 

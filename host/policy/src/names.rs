@@ -45,11 +45,11 @@ fn piece(path: &str, text: &str) -> Option<Piece> {
         let blank = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '-']));
         return (!blank).then(broken);
     };
-    match value(&tree.root) {
-        _ if !tree.whole => Some(broken()),
-        Value::Null => None,
-        value => Some(Piece { name: name(&tree.root), text: text.to_owned(), value }),
+    let value = value(&tree.root);
+    if !tree.whole {
+        return Some(broken());
     }
+    (!value.is_null()).then(|| Piece { name: name(&tree.root), text: text.to_owned(), value })
 }
 
 fn value(node: &Node) -> Value {

@@ -213,14 +213,11 @@ async fn changed(watch: &mut Option<Watch>) -> DocumentSet {
 }
 
 fn not_started(refusal: Refusal) -> StartError {
-    match refusal {
-        Refusal::Report(report) => StartError::Refused(report),
-        other => StartError::Failed(because(
-            other,
-            "the documents of the admin API cannot be started",
-            "look at the state directory",
-        )),
+    if let Refusal::Report(report) = refusal {
+        return StartError::Refused(report);
     }
+    let hint = "look at the state directory";
+    StartError::Failed(because(refusal, "the documents of the admin API cannot be started", hint))
 }
 
 /// Checks documents as a host would, without running anything.
