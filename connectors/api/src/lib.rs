@@ -39,7 +39,7 @@ pub use sink::{
     WriteError, Writer,
 };
 pub use source::{
-    Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Resumed, Settled, Settlement, Source,
-    SourceError,
+    Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Resumed, Settled,
+    Settlement, Source, SourceError,
 };
 pub use transaction::{Commit, Committed, Part, Participant, Refusal};

@@ -11,8 +11,8 @@
 //! and swaps them through [`Live`].
 
 mod answers;
-pub mod decisions;
 pub mod deadletter;
+pub mod decisions;
 mod dispatch;
 mod flow;
 mod lag;

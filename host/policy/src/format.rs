@@ -71,7 +71,8 @@ pub fn format(file: &File, schema: &Value) -> Result<String, FormatError> {
         comments.extend(layout.comments.iter().map(|comment| comment.text.clone()));
         print::document(piece, &layout, schema, &mut formatted);
     }
-    let unsupported = || FormatError::Unsupported { line: 1, what: "something that cannot be formatted without loss".into() };
+    let unsupported =
+        || FormatError::Unsupported { line: 1, what: "something that cannot be formatted without loss".into() };
     let after = File { path: file.path.clone(), text: formatted };
     if meaning(&after, &after.text).map_err(|_| unsupported())? != before {
         return Err(unsupported());

@@ -117,16 +117,15 @@ fn with_connector(description: &str, of: Vec<(String, Value)>, others: Value) ->
 
 /// Its value may be left out: `memory:`.
 fn or_nothing(schema: &Value) -> Value {
-    match schema {
-        Value::Bool(_) => json!({"type": ["object", "null"]}),
-        // Properties stay where an editor and the order of keys look for them.
-        Value::Object(_) if schema.get("required").is_none() => {
-            let mut schema = schema.clone();
-            schema["type"] = json!(["object", "null"]);
-            schema
-        }
-        schema => schema.clone(),
+    if schema.is_boolean() {
+        return json!({"type": ["object", "null"]});
     }
+    let mut schema = schema.clone();
+    // Properties stay where an editor and the order of keys look for them.
+    if schema.is_object() && schema.get("required").is_none() {
+        schema["type"] = json!(["object", "null"]);
+    }
+    schema
 }
 
 fn source(connectors: &[ConnectorSchema]) -> Value {

@@ -26,11 +26,11 @@ pub mod state;
 #[rustfmt::skip]
 pub mod transform;
 
+pub use self::state::tidegate::guest::state as state_import;
 pub use filter::exports::tidegate::guest::filter as filter_export;
 pub use lifecycle::exports::tidegate::guest::lifecycle as lifecycle_export;
 pub use lifecycle::tidegate::guest::{events, failure, log, metrics};
 pub use matcher::exports::tidegate::guest::matcher as matcher_export;
-pub use self::state::tidegate::guest::state as state_import;
 pub use transform::exports::tidegate::guest::transform as transform_export;
 
 /// Bytes that the contract guarantees to be UTF-8 (attributes, extensions, context), as text.

@@ -146,10 +146,8 @@ impl Expected {
 
     /// The value of a key, where it is said exactly.
     pub(super) fn key(&self, name: &str) -> Option<&Expected> {
-        match self {
-            Expected::Map { entries, .. } => entries.iter().find(|(key, _)| key == name).map(|(_, value)| value),
-            _ => None,
-        }
+        let Expected::Map { entries, .. } = self else { return None };
+        entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 }
 
@@ -185,10 +183,12 @@ pub(super) fn text(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Opti
         mistakes.add(codes::MATCHER, entry.at, format!("{what} is text, and `{}` is not for text", entry.key));
         return None;
     }
-    match &node.kind {
-        Kind::Map(entries) if entries.iter().any(|entry| entry.key.starts_with('$')) => read(node, mistakes),
-        _ => mistakes.string(node, what).map(|text| Expected::Exactly(Value::String(text.to_owned()))),
+    if let Kind::Map(entries) = &node.kind
+        && entries.iter().any(|entry| entry.key.starts_with('$'))
+    {
+        return read(node, mistakes);
     }
+    mistakes.string(node, what).map(|text| Expected::Exactly(Value::String(text.to_owned())))
 }
 
 fn map(entries: &[Entry], mistakes: &mut Mistakes<'_>) -> Option<Vec<(String, Expected)>> {

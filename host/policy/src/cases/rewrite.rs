@@ -44,13 +44,14 @@ pub fn rewrite(file: &File, rewrites: &[Rewrite]) -> Option<String> {
         };
         let (name, old) = entry(parent, key)?;
         let in_flow = matches!(&parent.shape, Shape::Map(Written::Flow, _));
-        let lines = match value {
-            Value::Array(items) if !in_flow && items.iter().any(Value::is_object) => {
+        let block = value.as_array().filter(|items| !in_flow && items.iter().any(Value::is_object));
+        let lines = match block {
+            Some(items) => {
                 let line = file.text[..name.start].rfind('\n').map_or(0, |at| at + 1);
                 let indent = " ".repeat(file.text[line..name.start].chars().count());
                 items.iter().map(|item| format!("\n{indent}- {}", flow_yaml(item))).collect()
             }
-            _ => format!(" {}", flow_yaml(value)),
+            None => format!(" {}", flow_yaml(value)),
         };
         // From the colon on.
         let colon = name.end + file.text[name.end..].find(':')? + 1;
