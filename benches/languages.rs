@@ -63,7 +63,7 @@ struct Bench {
 
 /// An order that the guard looks at: its amount stands behind the items, as it would.
 fn order(n: usize) -> Event {
-    let amount = if n % 8 == 0 { "-1.00" } else { "12.50" };
+    let amount = if n.is_multiple_of(8) { "-1.00" } else { "12.50" };
     let end = format!(r#","amount":{amount}}}"#);
     let payload = orders::payload(n, PAYLOAD - end.len() + 1);
     let data = format!("{}{end}", &payload[..payload.len() - 1]);

@@ -261,6 +261,7 @@ fn plain_rule(n: usize) -> Condition {
 }
 
 /// The same as quamina writes it.
+#[allow(clippy::wildcard_enum_match_arm, reason = "only some tests are in the rules")]
 fn plain_json(n: usize) -> Value {
     let (path, test) = plain(n);
     let test = match test {

@@ -221,7 +221,8 @@ impl Control {
     pub async fn apply(&mut self, set: &DocumentSet) -> Result<Arc<Generation>, Report> {
         self.directory = Some(set.mark());
         self.book.set_pin(None);
-        self.change(set, None, Author::directory(), Action::Apply).await
+        // Boxed: whoever awaits it need not hold the whole of a verification.
+        Box::pin(self.change(set, None, Author::directory(), Action::Apply)).await
     }
 
     /// The first documents of a process. Where a rollback holds and the folder still says what it said then, its generation
