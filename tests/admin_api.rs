@@ -86,7 +86,8 @@ impl Running {
 
     /// In a folder that is there already.
     pub fn again(dir: TempDir, documents: &str, args: &[&str]) -> Running {
-        let args: Vec<&str> = ["--admin", "127.0.0.1:0"].into_iter().chain(args.iter().copied()).collect();
+        let own: &[&str] = if args.contains(&"--admin") { &[] } else { &["--admin", "127.0.0.1:0"] };
+        let args = [own, args].concat();
         // Its address is the last one in the log: there may be one of a host before.
         let _ = fs::remove_file(dir.path().join("host.log"));
         let mut host = Start { args: &args, documents, ..Start::new(dir.path()) }.spawn();

@@ -177,7 +177,9 @@ fn host(name: &str, dir: &Path, targets: &[(&str, &str)]) {
         ));
     }
     fs::write(docs.join("around.yaml"), around).expect("write");
-    let host = Start { args: &["--dev", "--once"], ..Start::new(dir) }.spawn();
+    // A compiler that is built for tests needs far longer for a whole Go runtime.
+    let env = [("TIDEGATE_COMPILE_LIMITS", "60s,2048Mi")];
+    let host = Start { args: &["--dev", "--once"], env: &env, ..Start::new(dir) }.spawn();
     let status = host.ended();
     assert!(status.success(), "{}", fs::read_to_string(dir.join("host.log")).unwrap_or_default());
 }

@@ -130,7 +130,11 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert_eq!(sample["examples"][0]["after"]["by"], "default/guard", "{sample}");
     assert_ne!(planned["generation"], json!(before));
     assert_eq!(host.generation(), before);
-    assert_eq!(host.get("/v1/history")["changes"].as_array().map(Vec::len), Some(1), "a dry run is no change");
+    assert_eq!(
+        host.get("/v1/history")["changes"].as_array().map(Vec::len),
+        Some(2),
+        "start and the line: a dry run is no change"
+    );
     assert_eq!(host.out().len(), 0, "nothing was sent");
     // What is then applied is what was planned.
     assert_eq!(host.apply(&[drops(&digest)])["generation"], planned["generation"]);

@@ -23,7 +23,7 @@ fn nonsense_is_answered_or_closed_and_changes_nothing() {
     host.apply(&[line(host.dir.path())]);
     let (generation, documents) = (host.generation(), host.get("/v1/documents?texts=true"));
     let seeds: Vec<String> = [
-        ("POST", "/v1/documents", r#"{"put": ["kind: Sink\nmetadata: {name: a}\nspec: {file: {path: x}}"], "delete": [], "replace": false}"#),
+        ("POST", "/v1/documents", r#"{"put": ["kind: Sink\nmetadata: {name: a}\nspec: {file: {}}"], "delete": [], "replace": false}"#),
         ("PUT", "/v1/documents/Sink/default/a", "kind: Sink\nmetadata: {name: a}\nspec: [[[[]]]]"),
         ("DELETE", "/v1/documents/Sink/default/zzz?dryRun=true", ""),
         ("PUT", "/v1/modules/sha256:0000", "\0asm"),

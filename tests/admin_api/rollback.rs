@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 use tidegate_connector::Registry;
@@ -92,14 +91,15 @@ fn rollbacks_under_load_lose_repeat_and_reorder_nothing() {
     let first = host.generation();
     deploy(host.dir.path(), 2, 0);
     let second = live(&mut host, &first);
-    let (stop, dir) = (Arc::new(AtomicBool::new(false)), host.dir.path().to_owned());
-    let producer = {
-        let stop = stop.clone();
-        std::thread::spawn(move || {
-            let mut input = File::options().append(true).open(dir.join("in.jsonl")).expect("the input");
-            let mut ledger = BufWriter::new(File::create(dir.join("produced.jsonl")).expect("a ledger"));
-            let mut number = 0;
-            while !stop.load(SeqCst) {
+    let dir = host.dir.path().to_owned();
+    let (go_on, rounds) = std::sync::mpsc::channel::<()>();
+    // A thousand events a round, while the generation changes.
+    let producer = std::thread::spawn(move || {
+        let mut input = File::options().append(true).open(dir.join("in.jsonl")).expect("the input");
+        let mut ledger = BufWriter::new(File::create(dir.join("produced.jsonl")).expect("a ledger"));
+        let mut number = 0;
+        for () in rounds {
+            for _ in 0..5 {
                 let mut lines = String::new();
                 for _ in 0..200 {
                     lines += &event_line(&format!("e{number}"));
@@ -109,18 +109,19 @@ fn rollbacks_under_load_lose_repeat_and_reorder_nothing() {
                 input.write_all(lines.as_bytes()).expect("write");
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
-            ledger.flush().expect("write");
-            number
-        })
-    };
+        }
+        ledger.flush().expect("write");
+        number
+    });
     let mut seen = 0;
     for round in 0..20 {
         let to = if round % 2 == 0 { &first } else { &second };
+        go_on.send(()).expect("the producer");
         host.post("/v1/rollback", &json!({ "generation": to }), 200);
         assert_eq!(host.generation(), *to);
         seen = host.delivered(seen + 200).len();
     }
-    stop.store(true, SeqCst);
+    drop(go_on);
     let produced = producer.join().expect("the producer");
     let out = host.delivered(produced);
     let versions: std::collections::BTreeSet<&str> = out.iter().filter_map(|event| event["x1"].as_str()).collect();

@@ -37,7 +37,7 @@ async fn each_poison_meets_the_failure_rule_and_its_neighbours_go_on() {
     for event in &dead {
         let cause = attribute(event, "tidegatecause");
         let (wanted, reason) = match &*attribute(event, "poison") {
-            "trap" => ("trap", "unreachable"),
+            "trap" => ("trap", "panic: poisoned (poison/src/lib.rs:"),
             "loop" => ("timeout", ""),
             "bomb" => ("memory limit", ""),
             // A shadow stack that overflows is an access out of bounds.

@@ -20,11 +20,13 @@ pub struct Start<'a> {
     pub args: &'a [&'a str],
     /// Bytes a file may have before writing to it fails, in blocks of 512; what a full disk is like, without one.
     pub file_blocks: Option<u64>,
+    /// Variables of its environment.
+    pub env: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Start<'a> {
     pub fn new(dir: &'a Path) -> Start<'a> {
-        Start { dir, documents: "docs", args: &[], file_blocks: None }
+        Start { dir, documents: "docs", args: &[], file_blocks: None, env: &[] }
     }
 
     fn command(&self) -> Command {
@@ -38,6 +40,7 @@ impl<'a> Start<'a> {
                 shell
             }
         };
+        command.envs(self.env.iter().copied());
         command.arg("run").arg("--state-dir").arg(self.dir.join("state"));
         if !self.documents.is_empty() {
             command.arg(self.dir.join(self.documents));
