@@ -33,6 +33,6 @@ fn a_paused_route_takes_nothing_and_goes_on_where_it_stood() {
         host.delivered(3).iter().map(|event| event["id"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(ids, ["1", "2", "3"], "each once, in order");
     assert_eq!(host.get("/v1/status")["paused"], json!([]));
-    problem(&host.call("POST", "/v1/routes/default/none/pause", &[], ""), 404);
+    problem(&host.call("POST", "/v1/routes/default/none/pause", &[], "{}"), 404);
     assert!(host.host.stop().success());
 }

@@ -213,10 +213,10 @@ fn named(item: &Value) -> Option<DocumentName> {
     Some(DocumentName { kind: part("kind")?, namespace: part("namespace")?, name: part("name")? })
 }
 
-/// The body; nothing at all is an empty object.
+/// The body. Nothing at all is refused: a request that lost its body on the way would mean something else.
 fn object(call: &Call) -> Result<Map<String, Value>, Problem> {
     if call.body.is_empty() {
-        return Ok(Map::new());
+        return Err(wrong("there is no body: a JSON object is expected, `{}` at least"));
     }
     match serde_json::from_slice(&call.body) {
         Ok(Value::Object(object)) => Ok(object),
