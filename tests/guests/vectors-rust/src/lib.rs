@@ -12,7 +12,10 @@ mod matcher;
 mod transform;
 
 /// FNV-1a over everything an event shows.
-#[cfg_attr(not(any(feature = "filter", feature = "matcher", feature = "transform")), expect(dead_code, reason = "no guest"))]
+#[cfg_attr(
+    not(any(feature = "filter", feature = "matcher", feature = "transform")),
+    expect(dead_code, reason = "no guest")
+)]
 fn hash(event: &Event) -> String {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     let optional = [event.subject(), event.time(), event.datacontenttype(), event.dataschema()];
