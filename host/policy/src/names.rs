@@ -11,6 +11,9 @@ use crate::{
     tree::{self, Kind, Node},
 };
 
+/// Kind, namespace, name.
+pub(crate) type Name = (String, String, String);
+
 /// One document of a file, whether it is right or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
@@ -28,11 +31,16 @@ pub fn pieces(file: &File) -> Vec<Piece> {
     if text.len() > crate::FILE_BYTES_MAX {
         return vec![Piece { name: None, text: text.to_owned(), value: Value::Null }];
     }
+    cut(text).filter_map(|text| piece(&file.path, text)).collect()
+}
+
+/// The text cut before each `---`.
+pub(crate) fn cut(text: &str) -> impl Iterator<Item = &str> {
     let mut starts: Vec<usize> =
         text::lines(text).into_iter().filter(|(_, line)| tree::begins_document(line)).map(|(at, _)| at).collect();
     starts.insert(0, 0);
     starts.push(text.len());
-    starts.windows(2).filter_map(|pair| piece(&file.path, &text[pair[0]..pair[1]])).collect()
+    (0..starts.len() - 1).map(move |at| &text[starts[at]..starts[at + 1]])
 }
 
 fn piece(path: &str, text: &str) -> Option<Piece> {
@@ -66,7 +74,7 @@ fn value(node: &Node) -> Value {
 }
 
 /// As a document says it: the one place where names are read without checking them.
-pub(crate) fn name(root: &Node) -> Option<(String, String, String)> {
+pub(crate) fn name(root: &Node) -> Option<Name> {
     let metadata = root.get("metadata")?;
     let namespace = metadata.get("namespace").map_or(Some(DEFAULT_NAMESPACE), string)?;
     Some((string(root.get("kind")?)?.to_owned(), namespace.to_owned(), string(metadata.get("name")?)?.to_owned()))

@@ -5,17 +5,14 @@
 use crate::{
     File,
     mistakes::Mistakes,
-    spec::DEFAULT_NAMESPACE,
-    text::{self, Text},
-    tree::{self, Kind, Node},
+    names::{self, Name},
+    text::Text,
+    tree::{self, Kind},
 };
-
-/// Kind, namespace, name.
-type Name = (String, String, String);
 
 /// The files with the candidates added and what those replace left out. Lines keep their numbers.
 pub fn overlay(files: Vec<File>, candidates: Vec<File>) -> Vec<File> {
-    let named: Vec<Name> = candidates.iter().flat_map(|file| names(&file.path, &file.text)).flatten().collect();
+    let named: Vec<Name> = candidates.iter().flat_map(|file| names_of(&file.path, &file.text)).flatten().collect();
     let kept = files.into_iter().map(|file| File { text: without(&file, &named), path: file.path });
     kept.chain(candidates).collect()
 }
@@ -23,8 +20,8 @@ pub fn overlay(files: Vec<File>, candidates: Vec<File>) -> Vec<File> {
 /// The text with documents of these names left blank.
 fn without(file: &File, named: &[Name]) -> String {
     let mut kept = String::with_capacity(file.text.len());
-    for piece in pieces(&file.text) {
-        let names = names(&file.path, piece);
+    for piece in names::cut(&file.text) {
+        let names = names_of(&file.path, piece);
         if !names.is_empty() && names.iter().all(|name| name.as_ref().is_some_and(|name| named.contains(name))) {
             // The separator stays, so that what is before does not run into what comes after.
             let separator = if piece.starts_with("---") { "---" } else { "" };
@@ -37,36 +34,14 @@ fn without(file: &File, named: &[Name]) -> String {
     kept
 }
 
-/// The text cut before each `---`.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut starts: Vec<usize> =
-        text::lines(text).into_iter().filter(|(_, line)| tree::begins_document(line)).map(|(at, _)| at).collect();
-    starts.insert(0, 0);
-    starts.push(text.len());
-    (0..starts.len() - 1).map(move |at| &text[starts[at]..starts[at + 1]])
-}
-
 /// Of each document in it; `None` for one that has none, or is no document.
-fn names(path: &str, text: &str) -> Vec<Option<Name>> {
+fn names_of(path: &str, text: &str) -> Vec<Option<Name>> {
     let shown = Text::new(path, text);
     // Said by `check`.
     let mut ignored = Mistakes::new(&shown);
     let trees = tree::parse(text, &mut ignored);
     let trees = trees.iter().filter(|tree| !matches!(&tree.root.kind, Kind::Plain(serde_json::Value::Null, _)));
-    trees.map(|tree| name(&tree.root)).collect()
-}
-
-fn name(root: &Node) -> Option<Name> {
-    let metadata = root.get("metadata")?;
-    let namespace = metadata.get("namespace").map_or(Some(DEFAULT_NAMESPACE), string)?;
-    Some((string(root.get("kind")?)?.to_owned(), namespace.to_owned(), string(metadata.get("name")?)?.to_owned()))
-}
-
-fn string(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::String(text) => Some(text),
-        Kind::Broken | Kind::Plain(..) | Kind::List(_) | Kind::Map(_) => None,
-    }
+    trees.map(|tree| names::name(&tree.root)).collect()
 }
 
 #[cfg(test)]
