@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::label::Label;
+use crate::label::{self, Label};
 use crate::{Artifact, BuildError, BuildOptions};
 
 mod scratch;
@@ -38,7 +38,7 @@ pub(crate) fn compile(folder: &Path, _options: &BuildOptions) -> Result<Artifact
     let label = Label {
         name: package.name.clone(),
         version: package.version,
-        config_schema: schema(folder)?,
+        config_schema: label::schema(folder)?,
         sdk: format!("{SDK} {}", Package::read(&sdk.join("package.json"))?.version),
         toolchain: format!("asc {}", Package::read(&compiler.join("package.json"))?.version),
     };
@@ -135,16 +135,6 @@ fn asc(folder: &Path, compiler: &Path, sdk: &Path) -> Result<Vec<u8>, BuildError
         return Err(BuildError::Failed { tool: "asc", folder: folder.to_owned() });
     }
     std::fs::read(out.path()).map_err(|source| BuildError::File { path: out.path().to_owned(), source })
-}
-
-/// What the module embeds, if it has one: `schema.json` beside its package.
-fn schema(folder: &Path) -> Result<Option<String>, BuildError> {
-    let path = folder.join("schema.json");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(BuildError::File { path, source }),
-    }
 }
 
 /// Whether it went well.

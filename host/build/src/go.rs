@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::label::Label;
+use crate::label::{self, Label};
 use crate::{Artifact, BuildError, BuildOptions};
 
 mod shim;
@@ -34,7 +34,7 @@ pub(crate) fn compile(folder: &Path, options: &BuildOptions) -> Result<Artifact,
     let label = Label {
         name: name.clone(),
         version,
-        config_schema: schema(folder)?,
+        config_schema: label::schema(folder)?,
         sdk: format!("{SDK} {SDK_VERSION}"),
         toolchain,
     };
@@ -110,16 +110,6 @@ fn words_of(go_mod: &str) -> Option<Words> {
         |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._+".contains(&b));
     let version = if version.starts_with(|c: char| c.is_ascii_digit()) { version } else { "0.0.0" };
     (is_word(name) && is_word(version)).then(|| Words { name: name.to_owned(), version: version.to_owned() })
-}
-
-/// What the module embeds, if it has one: `schema.json` beside its source.
-fn schema(folder: &Path) -> Result<Option<String>, BuildError> {
-    let path = folder.join("schema.json");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(BuildError::File { path, source }),
-    }
 }
 
 /// `go 1.26.8`.

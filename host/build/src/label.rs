@@ -11,9 +11,13 @@
 //! - AssemblyScript: name and version stand in `package.json`, the schema in the file that it names; the build hands them to the
 //!   compiler.
 
+use std::path::Path;
+
 use serde_json::json;
 use wasm_encoder::{ComponentSection as _, CustomSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
+
+use crate::BuildError;
 
 /// The custom section's name, in the component and (by the Rust SDK) in the core module.
 const SECTION: &str = "tidegate:label";
@@ -47,6 +51,16 @@ impl Label {
         })
         .to_string();
         CustomSection { name: SECTION.into(), data: text.as_bytes().into() }.append_to_component(component);
+    }
+}
+
+/// What a module of Go or AssemblyScript embeds, if it has one: `schema.json` in its folder.
+pub(crate) fn schema(folder: &Path) -> Result<Option<String>, BuildError> {
+    let path = folder.join("schema.json");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(BuildError::File { path, source }),
     }
 }
 
