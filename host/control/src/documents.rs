@@ -105,6 +105,19 @@ impl DocumentSet {
     }
 }
 
+/// Watches nothing yet; sends when contents may differ. `sender` has room for one: a full channel has a wake-up in it already.
+///
+/// # Errors
+/// Where the system has no watches left; then whoever waits can only look from time to time.
+pub fn waker(sender: mpsc::Sender<()>) -> notify::Result<notify::RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !may_differ(event.kind)) {
+            return;
+        }
+        let _ = sender.try_send(());
+    })
+}
+
 /// Whether contents may differ after such an event. Reading causes events too: to look because of them would never end.
 fn may_differ(kind: EventKind) -> bool {
     match kind {
@@ -155,15 +168,8 @@ impl Watch {
     /// Watches these files and directories; `known` is what its user has already.
     pub fn new(paths: Vec<PathBuf>, known: Option<&DocumentSet>) -> Watch {
         let (sender, wake) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !may_differ(event.kind)) {
-                return;
-            }
-            // A full channel has a wake-up in it already.
-            let _ = sender.try_send(());
-        });
         let watcher =
-            watcher.inspect_err(|error| tracing::warn!("changes are looked for every {POLL:?}: {error}")).ok();
+            waker(sender).inspect_err(|error| tracing::warn!("changes are looked for every {POLL:?}: {error}")).ok();
         let last = known.map(DocumentSet::fingerprint);
         let mut watch = Watch { paths, last, moving: None, trouble: None, wake, watcher, watched: Vec::new() };
         watch.follow(known);

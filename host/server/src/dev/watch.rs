@@ -8,11 +8,9 @@ use std::{
     time::Duration,
 };
 
-use notify::{
-    EventKind, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode},
-};
+use notify::{RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
+use tidegate_control::documents::waker;
 use tokio::sync::mpsc;
 
 /// Looks at least this often: some file systems report nothing.
@@ -41,13 +39,7 @@ impl Sources {
     /// From now on.
     pub(crate) fn watch(folder: &Path) -> io::Result<Sources> {
         let (sender, wake) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| may_differ(event.kind)) {
-                // A full channel has a wake-up in it already.
-                let _ = sender.try_send(());
-            }
-        });
-        let watching = watcher.and_then(|mut watcher| {
+        let watching = waker(sender).and_then(|mut watcher| {
             watcher.watch(folder, RecursiveMode::Recursive)?;
             Ok(watcher)
         });
@@ -123,13 +115,5 @@ fn is_source(path: &Path) -> bool {
         }
         "wasm" | "log" | "lock" => false,
         _ => true,
-    }
-}
-
-fn may_differ(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
     }
 }
