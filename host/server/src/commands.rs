@@ -24,11 +24,17 @@ pub mod validate;
 
 pub(crate) mod module_file;
 
-use std::future::Future;
+use std::{
+    future::Future,
+    io::{self, Write},
+};
 
 use serde_json::Value;
 
-use crate::{listing, problem::OrProblem as _};
+use crate::{
+    listing::{self, Form},
+    problem::OrProblem as _,
+};
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,6 +49,15 @@ pub(crate) enum Output {
 pub(crate) fn asked<T>(asking: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.or_problem("no connection can be made", "look at the limits on open files (`ulimit -n`)")?.block_on(asking)
+}
+
+/// What a change came to; `how` is `live`, or how else it is.
+pub(crate) fn changed(answer: &Value, how: &str, form: Form, out: &mut dyn Write) -> io::Result<()> {
+    if !form.written(answer, out)? {
+        let (generation, documents) = (listing::text(answer, "generation"), difference(&answer["documents"]));
+        writeln!(out, "generation {generation} is {how}: {documents}")?;
+    }
+    Ok(())
 }
 
 /// `2 added, 1 changed`, of a difference as the admin API tells it.

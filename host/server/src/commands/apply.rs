@@ -6,11 +6,7 @@ use std::{io::Write, path::PathBuf};
 
 use serde_json::json;
 
-use crate::{
-    cli::Ending,
-    client::HostArgs,
-    listing::{Form, text},
-};
+use crate::{cli::Ending, client::HostArgs, listing::Form};
 
 /// Options of `apply`.
 #[derive(Debug, clap::Args)]
@@ -45,13 +41,6 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
         let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-match", tag.as_str())).collect();
         args.host.call("POST", "/v1/documents", &headers, body.to_string().into()).await?.fine()
     })?;
-    if !args.output.written(&changed, out)? {
-        writeln!(
-            out,
-            "generation {} is live: {}",
-            text(&changed, "generation"),
-            super::difference(&changed["documents"])
-        )?;
-    }
+    super::changed(&changed, "live", args.output, out)?;
     Ok(Ending::Fine)
 }

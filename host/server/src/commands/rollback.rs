@@ -4,11 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{
-    cli::Ending,
-    client::HostArgs,
-    listing::{Form, text},
-};
+use crate::{cli::Ending, client::HostArgs, listing::Form};
 
 /// Options of `rollback`.
 #[derive(Debug, clap::Args)]
@@ -33,13 +29,6 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     let body = json!({"generation": args.to, "reason": args.reason});
     let changed = super::asked(args.host.post("/v1/rollback", &body))?;
-    if !args.output.written(&changed, out)? {
-        writeln!(
-            out,
-            "generation {} is live again: {}",
-            text(&changed, "generation"),
-            super::difference(&changed["documents"])
-        )?;
-    }
+    super::changed(&changed, "live again", args.output, out)?;
     Ok(Ending::Fine)
 }
