@@ -58,6 +58,18 @@ pub fn wasm(folder: &str, features: &[&str]) -> Vec<u8> {
     fs::read(support::module(workspace, name, features)).expect("a built module")
 }
 
+/// The third of these events is answered in these words (or with more behind them); it is beside others, of which none is touched.
+pub async fn only_the_third_answers(worker: &mut Worker, events: &[Event], words: &str) {
+    let ty = events[2].ty();
+    for (n, answer) in answers(worker, events).await.iter().enumerate() {
+        if n == 2 {
+            assert!(answer.starts_with(words), "{ty}: {answer}");
+        } else {
+            assert_eq!(answer, "keep", "{ty}");
+        }
+    }
+}
+
 /// What a guest of any kind answers to a batch: one line an event, with what came out of it.
 pub async fn answers(worker: &mut Worker, events: &[Event]) -> Vec<String> {
     let rows: Vec<u32> = (0..).take(events.len()).collect();
