@@ -28,12 +28,13 @@ fn main() -> io::Result<()> {
         files.sort();
         code += &format!("pub(super) static {name}: &[(&str, &[u8])] = &[\n");
         for file in files {
-            let path = root.join(folder).join(&file);
             let shown = file.to_string_lossy().replace('\\', "/");
             code += &if name == "SDK_RUST" && file.ends_with("Cargo.toml") {
-                format!("    ({shown:?}, {:?}.as_bytes()),\n", standing_alone(&path)?)
+                format!("    ({shown:?}, {:?}.as_bytes()),\n", standing_alone(&root.join(folder).join(&file))?)
             } else {
-                format!("    ({shown:?}, include_bytes!({path:?})),\n")
+                // Said from the package on, so that a checkout can be moved, and a target folder shared by several.
+                let path = format!("/{folder}/{shown}");
+                format!("    ({shown:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),\n")
             };
         }
         code += "];\n";
