@@ -27,6 +27,8 @@ const LOG_BYTES_MAX: usize = 64 << 20;
 const SEGMENT_BYTES: usize = 1 << 20;
 /// Bytes of an id or source that are kept and compared.
 const NAME_BYTES_MAX: usize = 1_024;
+/// From one event that went through and is noted to the next, in milliseconds: a busy host must not fill the log with what went well.
+const SAMPLE_MS: u64 = 100;
 /// Causes that are compared before a new one is written.
 const CAUSES_COMPARED: usize = 8;
 
@@ -34,7 +36,7 @@ const CAUSES_COMPARED: usize = 8;
 #[derive(Default)]
 pub struct Decisions {
     log: Mutex<Log>,
-    /// When an event that went through was noted last, in milliseconds since 1970: one in each.
+    /// When an event that went through was noted last, in milliseconds since 1970.
     sampled: AtomicU64,
 }
 
@@ -132,7 +134,8 @@ impl Decisions {
     pub(crate) fn note(&self, batch: &Batch<'_>) {
         let dead = |parcel: &Parcel| matches!(parcel.lot.to, Destination::DeadLetter(_));
         let quiet = batch.flow.fates.is_empty() && !batch.unwanted && !batch.parcels.iter().any(dead);
-        let sample = self.sampled.load(Relaxed) != batch.now_ms;
+        // A clock that was set back counts as time gone by.
+        let sample = batch.now_ms.abs_diff(self.sampled.load(Relaxed)) >= SAMPLE_MS;
         if quiet && !sample {
             return;
         }
