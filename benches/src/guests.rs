@@ -43,6 +43,11 @@ pub fn region() -> Component {
     Component { wasm: build("tests/guests/region"), config: "{}".to_owned() }
 }
 
+/// Takes as long as its configuration says: the binary.
+pub fn busy() -> Vec<u8> {
+    build("tests/guests/busy")
+}
+
 /// The example that parses JSON and writes it anew: of the larger ones.
 pub fn redact_fields() -> Component {
     Component { wasm: build("filters-examples/redact-fields"), config: r#"{"fields":["card"]}"#.to_owned() }
