@@ -22,7 +22,7 @@ use tidegate_event::{
     Event,
     json::{self as structured, Validate},
 };
-use tidegate_matching::{Index, Matcher, Scratch};
+use tidegate_matching::{Candidates, Index, Matcher, Version};
 use tidegate_policy::spec::{Bound, Case, Clause, Condition, Pattern, Range, Scalar, Test};
 
 /// Events that are met in turn.
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         let (few, many) = (index(FEW, rule), index(MANY, rule));
         check(&many, &events);
         check(&few, &events);
-        let (mut one, mut other) = (Scratch::default(), Scratch::default());
+        let (mut one, mut other) = (Candidates::default(), Candidates::default());
         let rounds = compare(
             Clock::Thread,
             EVENTS,
@@ -67,11 +67,11 @@ fn main() -> ExitCode {
     for payload in &payloads {
         assert_eq!(theirs.matches_for_event(payload).unwrap().len(), HOLDING);
     }
-    let mut scratch = Scratch::default();
+    let mut candidates = Candidates::default();
     let rounds = compare(
         Clock::Thread,
         EVENTS,
-        [&mut |count| ask(&ours, &events, &mut scratch, count), &mut |count| {
+        [&mut |count| ask(&ours, &events, &mut candidates, count), &mut |count| {
             for _ in 0..count {
                 for payload in &payloads {
                     black_box(theirs.matches_for_event(black_box(payload)).unwrap());
@@ -85,8 +85,8 @@ fn main() -> ExitCode {
 
     report.section("one rule on an attribute, against decoding the event (1 KiB, structured); ns an event");
     let rule = Condition::Prefix(vec![("type".into(), orders::KEPT_PREFIX.into())]);
-    let (alone, indexed) = (Matcher::condition(Some(&rule)), Index::new([Matcher::condition(Some(&rule))]));
-    let mut scratch = Scratch::default();
+    let (alone, indexed) = (Matcher::condition(Some(&rule)), Index::new([Matcher::condition(Some(&rule))], []));
+    let mut candidates = Candidates::default();
     let rounds = compare(
         Clock::Thread,
         EVENTS,
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
                     }
                 }
             },
-            &mut |count| ask(&indexed, &events, &mut scratch, count),
+            &mut |count| ask(&indexed, &events, &mut candidates, count),
         ],
     );
     report.figure("decode", rounds.ns(0), "ns/event");
@@ -123,25 +123,42 @@ fn line(n: usize) -> Bytes {
 }
 
 fn index(rules: usize, rule: fn(usize) -> Condition) -> Index {
-    let index = Index::new((0..rules).map(|n| Matcher::condition(Some(&rule(n)))));
+    let index = Index::new((0..rules).map(|n| Matcher::condition(Some(&rule(n)))), []);
     assert!(index.unindexed().is_empty());
     index
 }
 
 fn check(index: &Index, events: &[Event]) {
-    let mut scratch = Scratch::default();
+    let mut candidates = Candidates::default();
     let first: Vec<u32> = (0u32..).take(HOLDING).collect();
     for event in events {
-        assert_eq!(index.matches(event, &mut scratch), first);
+        assert_eq!(candidates.matches(index, event), first);
+    }
+    assert_eq!(batch(index, events, &mut candidates), HOLDING * events.len());
+}
+
+fn ask(index: &Index, events: &[Event], candidates: &mut Candidates, count: u32) {
+    for _ in 0..count {
+        black_box(batch(black_box(index), black_box(events), candidates));
     }
 }
 
-fn ask(index: &Index, events: &[Event], scratch: &mut Scratch, count: u32) {
-    for _ in 0..count {
-        for event in events {
-            black_box(index.matches(black_box(event), scratch));
+/// As a route does it: looked up once, then asked rule by rule. How many hold, of all events together.
+fn batch(index: &Index, events: &[Event], candidates: &mut Candidates) -> usize {
+    let live: Vec<u32> = (0..).take(events.len()).collect();
+    let (mut holding, mut inside) = (0, false);
+    let mut within = 0..u32::try_from(index.len()).unwrap();
+    candidates.begin(index, events);
+    while let Some(rule) = candidates.next(index, Version::Original, within.clone(), inside) {
+        if !inside && Candidates::is_inside(index, rule) {
+            candidates.look_inside(index, Version::Original, events, &live);
+            inside = true;
+            continue;
         }
+        holding += candidates.rows(index, Version::Original, rule, events, &live).len();
+        within.start = rule + 1;
     }
+    holding
 }
 
 fn text(text: impl Into<String>) -> Test {

@@ -1,4 +1,4 @@
-//! What a policy adds to the file pipeline: a Wasm filter on `type` against the same filter as a closure of the host.
+//! What a policy adds to the file pipeline: a Wasm filter on `type` against the same filter as a condition of the host.
 
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     report.figure("native_filters_10", rounds.ns(3), "ns/event");
     report.figure("wasm_filters_10", rounds.ns(4), "ns/event");
     report.ratio("stages_wasm_filter_over_native_ns", rounds.median(|r| r[2] - r[1]), 100.0);
-    // What they add over as many closures: the first pays for laying the batch out, and the nine behind it must not.
+    // What they add over as many conditions: the first pays for laying the batch out, and the nine behind it must not.
     let chain = rounds.median(|r| r[4] - r[3]) / rounds.median(|r| r[2] - r[1]);
     report.ratio("stages_10_wasm_filters_by_first", chain, 3.0);
     report.finish()

@@ -2,6 +2,7 @@
 
 mod access;
 mod commands;
+mod conditions;
 mod documents;
 mod hostile;
 mod pause;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bench;
+mod conditions;
 mod demo;
 mod deploy;
 mod dev;

@@ -10,6 +10,7 @@ mod order;
 mod pressure;
 mod retry;
 mod routing;
+mod rules;
 mod sdk;
 mod sources;
 mod undeliverable;

@@ -88,8 +88,13 @@ impl Rig {
         let mut registry = Registry::default();
         registry.insert(Arc::new(memory.clone()));
         registry.insert(Arc::new(tidegate_connector_file::File));
-        let options =
-            ControlOptions { state_dir: dir.path().join("state"), development, window, grace: Duration::from_secs(30) };
+        let options = ControlOptions {
+            state_dir: dir.path().join("state"),
+            development,
+            window,
+            grace: Duration::from_secs(30),
+            unindexed_max: ControlOptions::UNINDEXED_MAX,
+        };
         let control = Control::new(engine(), Arc::new(registry), options);
         Rig { dir, memory, control }
     }

@@ -3,13 +3,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tidegate_connector::Sink;
-use tidegate_engine::{Decision, Guest, Kind};
-use tidegate_event::Event;
+use tidegate_engine::{Guest, Kind};
 use tidegate_matching::Matcher;
 use tidegate_pipeline::{
     Plan, Tally,
-    plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
+    plan::{
+        Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched, Verdict,
+    },
 };
+use tidegate_policy::spec::Condition;
 
 use crate::orders::KEPT_PREFIX;
 
@@ -25,7 +27,7 @@ pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
         TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None, topic: None };
     let route =
         RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
-    let source = SourcePlan { malformed: MalformedRule::Pause, window: None, routes: vec![Arc::new(route)] };
+    let source = SourcePlan::new(MalformedRule::Pause, None, vec![Arc::new(route)]);
     Plan {
         generation: generation.into(),
         sources: HashMap::from([(SOURCE.into(), source)]),
@@ -38,13 +40,11 @@ pub fn wasm(guest: &Guest, kind: Kind) -> Stage {
     stage(&guest.spec().policy, Body::Wasm { guest: guest.clone(), kind })
 }
 
-/// The filter on `type` as a closure of the host: what the guest `type-filter` does, without Wasm.
+/// The filter on `type` as a condition of the host: what the guest `type-filter` does, without Wasm.
 pub fn native(policy: &str) -> Stage {
-    let reason: Arc<str> = "not an order".into();
-    let decide = move |event: &Event| {
-        if event.ty().starts_with(KEPT_PREFIX) { Decision::Keep } else { Decision::Drop(Some(reason.clone())) }
-    };
-    stage(policy, Body::Native(Arc::new(decide)))
+    let orders = Condition::Prefix(vec![("type".into(), KEPT_PREFIX.into())]);
+    let verdict = Verdict::new(Matcher::condition(Some(&orders)), "pattern", "orders", "sha256:0".into());
+    stage(policy, Body::Condition(verdict))
 }
 
 fn stage(policy: &str, body: Body) -> Stage {

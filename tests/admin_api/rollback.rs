@@ -150,6 +150,7 @@ async fn nothing_is_compiled_on_the_way_back() {
             development: true,
             window: WindowOptions::default(),
             grace: std::time::Duration::from_secs(30),
+            unindexed_max: ControlOptions::UNINDEXED_MAX,
         };
         Control::new(engine, Arc::new(registry), options)
     };

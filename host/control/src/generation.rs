@@ -21,6 +21,8 @@ pub struct Generation {
     pub policies: Vec<PolicyInfo>,
     /// Routes, `namespace/name`.
     pub routes: Vec<Arc<str>>,
+    /// Conditions with nothing to look up: every event that gets as far is held against each of them.
+    pub unindexed: Vec<Unindexed>,
     /// What it has settled so far.
     pub tally: Arc<Tally>,
 }
@@ -30,12 +32,23 @@ pub struct Generation {
 pub struct PolicyInfo {
     /// `namespace/name`.
     pub policy: Arc<str>,
-    /// As the module calls itself.
+    /// As the module calls itself; `cesql` or `pattern` where a condition decides.
     pub module: String,
-    /// As the module calls it.
+    /// As the module calls it; empty where a condition decides.
     pub version: String,
-    /// `sha256:…` of the .wasm.
+    /// `sha256:…` of the .wasm, or of the condition.
     pub digest: String,
+}
+
+/// Whose condition has nothing to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unindexed {
+    /// `policy` or `route`.
+    pub kind: &'static str,
+    /// `namespace/name` of it.
+    pub name: Arc<str>,
+    /// JSON pointer to the condition in its document.
+    pub pointer: String,
 }
 
 /// The id of a set: its documents and the digests of the modules they resolve to.

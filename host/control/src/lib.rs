@@ -9,6 +9,7 @@
 //! what was verified, and cannot fail. What ran before goes on until then.
 
 pub mod book;
+pub mod codes;
 pub mod conditions;
 pub mod config_schema;
 mod control;
@@ -27,15 +28,17 @@ mod remembering;
 pub mod replay;
 mod sinks;
 pub mod status;
+mod unindexed;
 mod verify;
 
 pub use control::{Control, ControlOptions};
 pub use difference::Difference;
 pub use documents::{DocumentSet, Watch};
-pub use generation::Generation;
+pub use generation::{Generation, Unindexed};
 pub use kept::{KeptGeneration, KeptPolicy};
 pub use module_store::{ModuleStore, StoreError};
 pub use orders::{Desk, Order, Owner};
+pub use plan::verdict;
 pub use replay::Replay;
 pub use status::{Picture, RouteStatus, SinkStatus, SourceStatus, Status};
 pub use verify::{Connectors, Verified, guest_spec};

@@ -45,17 +45,22 @@ pub(crate) enum Origin<'a> {
 }
 
 /// Reads, checks against the document's digest, and compiles (or takes from the cache).
-pub(crate) async fn resolve(engine: &Engine, from: Origin<'_>, policy: &FilterPolicy) -> Result<Module, ResolveError> {
+pub(crate) async fn resolve(
+    engine: &Engine,
+    from: Origin<'_>,
+    policy: &FilterPolicy,
+    wasm: &Wasm,
+) -> Result<Module, ResolveError> {
     let bytes = match from {
-        Origin::Beside => beside(policy)?,
-        Origin::Store(store, known) => stored(store, known, policy)?,
+        Origin::Beside => beside(policy, wasm)?,
+        Origin::Store(store, known) => stored(store, known, policy, wasm)?,
     };
     Ok(engine.load(&bytes).await?)
 }
 
 /// What lies beside the document, if it is what the document says.
-pub(crate) fn beside(policy: &FilterPolicy) -> Result<Vec<u8>, ResolveError> {
-    let Wasm { module: ModuleRef::File(file), digest: wanted, .. } = &policy.wasm;
+pub(crate) fn beside(policy: &FilterPolicy, wasm: &Wasm) -> Result<Vec<u8>, ResolveError> {
+    let Wasm { module: ModuleRef::File(file), digest: wanted, .. } = wasm;
     let bytes = read(&documents::file_of(&policy.meta), file)?;
     match wanted {
         Some(wanted) => match digest(&bytes) {
@@ -70,9 +75,10 @@ fn stored(
     store: &ModuleStore,
     known: &BTreeMap<String, String>,
     policy: &FilterPolicy,
+    wasm: &Wasm,
 ) -> Result<Vec<u8>, ResolveError> {
     let id = policy.meta.id.to_string();
-    let digest = policy.wasm.digest.as_ref().or_else(|| known.get(&id)).ok_or(ResolveError::NoDigest)?;
+    let digest = wasm.digest.as_ref().or_else(|| known.get(&id)).ok_or(ResolveError::NoDigest)?;
     store.read(digest).map_err(|source| {
         if source.kind() == io::ErrorKind::NotFound {
             ResolveError::Absent { digest: digest.clone() }

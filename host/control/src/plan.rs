@@ -1,56 +1,78 @@
 //! From checked documents and verified guests to the plan the data path runs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tidegate_engine::Guest;
 use tidegate_matching::{Destination, Matcher, Names};
 use tidegate_pipeline::{
     Plan, Tally, WindowOptions,
-    plan::{Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched},
+    plan::{
+        Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched, Verdict,
+    },
 };
 use tidegate_policy::spec::{self, Documents, Id, Mode, Route};
 
-use crate::sinks::Sinks;
+use crate::{sinks::Sinks, verify};
 
-/// Puts the plan together. `guests` has one entry a policy, in the order of the documents. Every sink is open.
+/// What runs for a policy.
+#[derive(Clone, Debug)]
+pub(crate) enum Decider {
+    /// A verified module.
+    Module(Guest),
+    /// Nothing but a condition.
+    Condition(spec::Rule),
+}
+
+/// Puts the plan together. `deciders` has one entry a policy, in the order of the documents. Every sink is open.
 /// Lanes of sources that say nothing else have `window`.
 pub(crate) fn build(
     generation: Arc<str>,
     documents: &Documents,
-    guests: &[Guest],
+    deciders: &[Decider],
     sinks: &Sinks,
     window: WindowOptions,
 ) -> Plan {
+    let routes: BTreeMap<&Id, Arc<RoutePlan>> = documents
+        .routes
+        .iter()
+        .map(|route| (&route.meta.id, Arc::new(route_plan(route, documents, deciders, sinks))))
+        .collect();
     let mut sources: HashMap<Arc<str>, SourcePlan> = HashMap::new();
-    for route in &documents.routes {
-        let plan = Arc::new(route_plan(route, documents, guests, sinks));
-        for source in documents.sources.iter().filter(|source| route.from.contains(&source.meta.id)) {
-            let id = source.meta.id.to_string().into();
-            let malformed = malformed(source.malformed);
-            let window = source.window.map(|spec::Window { events, bytes }| WindowOptions {
-                events: events.unwrap_or(window.events),
-                bytes: bytes.unwrap_or(window.bytes),
-            });
-            let entry = sources.entry(id).or_insert_with(|| SourcePlan { malformed, window, routes: Vec::new() });
-            entry.routes.push(plan.clone());
+    for source in &documents.sources {
+        let from = documents.routes.iter().filter(|route| route.from.contains(&source.meta.id));
+        let from: Vec<Arc<RoutePlan>> = from.map(|route| routes[&route.meta.id].clone()).collect();
+        if from.is_empty() {
+            continue;
         }
+        let window = source.window.map(|spec::Window { events, bytes }| WindowOptions {
+            events: events.unwrap_or(window.events),
+            bytes: bytes.unwrap_or(window.bytes),
+        });
+        let plan = SourcePlan::new(malformed(source.malformed), window, from);
+        sources.insert(source.meta.id.to_string().into(), plan);
     }
-    Plan { generation, sources, tally: Arc::new(Tally::default()) }
+    let tally = Tally::of(routes.values().map(|route| &**route));
+    Plan { generation, sources, tally: Arc::new(tally) }
 }
 
-fn route_plan(route: &Route, documents: &Documents, guests: &[Guest], sinks: &Sinks) -> RoutePlan {
+fn route_plan(route: &Route, documents: &Documents, deciders: &[Decider], sinks: &Sinks) -> RoutePlan {
     let mut stages = Vec::new();
     // Documents have them in the order they run.
-    let policies = documents.policies.iter().zip(guests);
-    for (policy, guest) in policies.filter(|(policy, _)| policy.mode == Mode::Enforce && policy.applies_to(route)) {
-        // A component that exports several interfaces is asked in their order: filter, transform, matcher.
-        for kind in guest.module().kinds() {
-            stages.push(Stage {
-                policy: guest.spec().policy.clone(),
-                matcher: Matcher::policy(&policy.matches),
-                body: Body::Wasm { guest: guest.clone(), kind: *kind },
-                failure: failure(policy.failure),
-            });
+    let policies = documents.policies.iter().zip(deciders);
+    for (policy, decider) in policies.filter(|(policy, _)| policy.mode == Mode::Enforce && policy.applies_to(route)) {
+        let (id, matcher) = (Arc::<str>::from(policy.meta.id.to_string()), Matcher::policy(&policy.matches));
+        let stage =
+            |body| Stage { policy: id.clone(), matcher: matcher.clone(), body, failure: failure(policy.failure) };
+        match decider {
+            // A component that exports several interfaces is asked in their order: filter, transform, matcher.
+            Decider::Module(guest) => {
+                let kinds = guest.module().kinds().iter();
+                stages.extend(kinds.map(|kind| stage(Body::Wasm { guest: guest.clone(), kind: *kind })));
+            }
+            Decider::Condition(rule) => stages.push(stage(Body::Condition(verdict(rule)))),
         }
     }
     let targets = route.to.iter().filter_map(|target| {
@@ -74,6 +96,12 @@ fn route_plan(route: &Route, documents: &Documents, guests: &[Guest], sinks: &Si
         },
         dead_letter: route.dead_letter.as_ref().and_then(dead_letter),
     }
+}
+
+/// A condition that decides in the place of a module.
+pub fn verdict(rule: &spec::Rule) -> Verdict {
+    let matcher = Matcher::condition(Some(&rule.condition));
+    Verdict::new(matcher, rule.dialect(), &rule.text, verify::digest(rule).into())
 }
 
 fn malformed(rule: spec::Malformed) -> MalformedRule {

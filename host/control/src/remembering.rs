@@ -47,8 +47,7 @@ impl Remembering {
 
     /// Opens it where a policy needs it.
     pub(crate) fn ready_for(&self, documents: &Documents, pipeline: &Pipeline) -> Result<(), Report> {
-        let wants =
-            |policy: &&tidegate_policy::spec::FilterPolicy| policy.wasm.capabilities.contains(&Capability::State);
+        let wants = |policy: &&tidegate_policy::spec::FilterPolicy| policy.is_granted(Capability::State);
         let policies: Vec<_> = documents.policies.iter().filter(wants).collect();
         if policies.is_empty() {
             return Ok(());

@@ -28,7 +28,7 @@ impl Verified {
         let Verified { sinks, plan, .. } = self;
         let Plan { generation, sources, tally } = plan;
         let routes = sources.into_values().flat_map(|source| source.routes);
-        let alone = |route: Arc<_>| SourcePlan { malformed: MalformedRule::Skip, window: None, routes: vec![route] };
+        let alone = |route: Arc<_>| SourcePlan::new(MalformedRule::Skip, None, vec![route]);
         let sources: std::collections::HashMap<Arc<str>, SourcePlan> =
             routes.map(|route| (route.id.clone(), alone(route))).collect();
         let routes = sources.keys().cloned().collect();

@@ -14,15 +14,16 @@ use tidegate_event::flat::Rights;
 use tidegate_pipeline::{Plan, WindowOptions};
 use tidegate_policy::{
     ConfigProblem, ConnectorCheck, Diagnostic, File, Options, Report, Role,
-    spec::{self, Documents, FilterPolicy},
+    spec::{self, Body, Documents, FilterPolicy, Rule, Wasm},
 };
 
 use crate::{
     DocumentSet, config_schema,
-    generation::{self, PolicyInfo},
+    generation::{self, PolicyInfo, Unindexed},
     modules::{self, ResolveError},
-    plan,
+    plan::{self, Decider},
     sinks::Sinks,
+    unindexed,
 };
 
 /// A set of documents that works: parsed, checked, resolved, compiled, configured and warmed up. Only this can go live.
@@ -35,6 +36,7 @@ pub struct Verified {
     pub(crate) guests: Guests,
     pub(crate) sinks: Sinks,
     pub(crate) plan: Plan,
+    pub(crate) unindexed: Vec<Unindexed>,
 }
 
 impl Verified {
@@ -46,6 +48,11 @@ impl Verified {
     /// The policies and what would run for them, in the order of the documents.
     pub fn policies(&self) -> &[PolicyInfo] {
         &self.policies
+    }
+
+    /// Conditions with nothing to look up.
+    pub fn unindexed(&self) -> &[Unindexed] {
+        &self.unindexed
     }
 
     /// Hash of the resolved set.
@@ -69,6 +76,8 @@ pub(crate) struct Verifier<'a> {
     pub(crate) modules: modules::Origin<'a>,
     /// Of lanes whose source says nothing else.
     pub(crate) window: WindowOptions,
+    /// Conditions with nothing to look up, at most.
+    pub(crate) unindexed_max: usize,
 }
 
 impl Verifier<'_> {
@@ -80,23 +89,32 @@ impl Verifier<'_> {
         let mut guests = Guests::new();
         let mut list = Vec::new();
         for policy in &documents.policies {
-            match self.guest(policy).await {
+            let wasm = match &policy.body {
+                Body::Wasm(wasm) => wasm,
+                Body::Condition(rule) => {
+                    list.push(Decider::Condition(rule.clone()));
+                    continue;
+                }
+            };
+            match self.guest(policy, wasm).await {
                 Ok((key, guest)) => {
-                    list.push(guest.clone());
+                    list.push(Decider::Module(guest.clone()));
                     guests.insert(key, guest);
                 }
                 Err(diagnostics) => mistakes.extend(diagnostics),
             }
         }
+        let (unindexed, too_many) = unindexed::find(&documents, self.unindexed_max);
+        mistakes.extend(too_many);
         let sinks = self.open_sinks(&documents, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(Report::new(mistakes));
         }
-        let policies: Vec<PolicyInfo> = list.iter().map(info).collect();
+        let policies: Vec<PolicyInfo> = documents.policies.iter().zip(&list).map(info).collect();
         let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
         let id = generation::id(&documents.fingerprint_input(), &digests);
         let plan = plan::build(id, &documents, &list, &sinks, self.window);
-        Ok(Verified { files: set.files.clone(), documents, policies, guests, sinks, plan })
+        Ok(Verified { files: set.files.clone(), documents, policies, guests, sinks, plan, unindexed })
     }
 
     fn open_sinks(self, documents: &Documents, mistakes: &mut Vec<Diagnostic>) -> Sinks {
@@ -113,27 +131,27 @@ impl Verifier<'_> {
     }
 
     /// Resolve, compile, check the config against the schema, verify.
-    async fn guest(self, policy: &FilterPolicy) -> Result<(String, Guest), Vec<Diagnostic>> {
-        let module = modules::resolve(self.engine, self.modules, policy).await;
+    async fn guest(self, policy: &FilterPolicy, wasm: &Wasm) -> Result<(String, Guest), Vec<Diagnostic>> {
+        let module = modules::resolve(self.engine, self.modules, policy, wasm).await;
         let module = module.map_err(|error| vec![unresolved(policy, &error)])?;
-        let spec = guest_spec(policy);
+        let spec = guest_spec(policy, wasm);
         let key = format!("{} {spec:?}", module.digest());
         if let Some(guest) = self.guests.get(&key) {
             return Ok((key, guest.clone()));
         }
-        self.check_schema(policy, &module).await?;
+        self.check_schema(policy, wasm, &module).await?;
         let guest = Guest::verify(self.engine, &module, spec).await;
         Ok((key, guest.map_err(|error| vec![refused(policy, &error)])?))
     }
 
-    async fn check_schema(self, policy: &FilterPolicy, module: &Module) -> Result<(), Vec<Diagnostic>> {
+    async fn check_schema(self, policy: &FilterPolicy, wasm: &Wasm, module: &Module) -> Result<(), Vec<Diagnostic>> {
         let described = Guest::describe(self.engine, module).await;
         let Info { config_schema, .. } = described.map_err(|error| vec![refused(policy, &error)])?;
         let Some(schema) = config_schema else { return Ok(()) };
         let at = |pointer: &str, message, hint| {
             policy.meta.places.diagnostic("C206", &format!("/spec/wasm{pointer}"), message, hint)
         };
-        match config_schema::check(&schema, &policy.wasm.config) {
+        match config_schema::check(&schema, &wasm.config) {
             Err(problem) => Err(vec![at("/module", problem, Some("this is a mistake in the module".into()))]),
             Ok(misfits) if misfits.is_empty() => Ok(()),
             Ok(misfits) => {
@@ -148,18 +166,28 @@ impl Verifier<'_> {
     }
 }
 
-fn info(guest: &Guest) -> PolicyInfo {
-    PolicyInfo {
-        policy: guest.spec().policy.clone(),
-        module: guest.info().name.clone(),
-        version: guest.info().version.clone(),
-        digest: guest.module().digest().to_owned(),
+fn info((policy, decider): (&FilterPolicy, &Decider)) -> PolicyInfo {
+    let policy = policy.meta.id.to_string().into();
+    match decider {
+        Decider::Module(guest) => PolicyInfo {
+            policy,
+            module: guest.info().name.clone(),
+            version: guest.info().version.clone(),
+            digest: guest.module().digest().to_owned(),
+        },
+        Decider::Condition(rule) => {
+            PolicyInfo { policy, module: rule.dialect().to_owned(), version: String::new(), digest: digest(rule) }
+        }
     }
 }
 
+/// `sha256:…` of a condition that decides: another one is another policy in history and metrics.
+pub(crate) fn digest(rule: &Rule) -> String {
+    modules::digest(format!("{}\0{}", rule.dialect(), rule.text).as_bytes())
+}
+
 /// What a policy gives its module.
-pub fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
-    let wasm = &policy.wasm;
+pub fn guest_spec(policy: &FilterPolicy, wasm: &Wasm) -> GuestSpec {
     let capabilities: BTreeSet<Capability> = wasm
         .capabilities
         .iter()
@@ -193,7 +221,7 @@ pub fn guest_spec(policy: &FilterPolicy) -> GuestSpec {
     }
 }
 
-/// The codes of what is refused here; each is explained where `validate` explains its own.
+/// The codes of what is refused here are explained in [`crate::codes`].
 fn unresolved(policy: &FilterPolicy, error: &ResolveError) -> Diagnostic {
     let (code, pointer, hint) = match error {
         ResolveError::Read { .. } => ("C201", "/spec/wasm/module", "paths are relative to the document".to_owned()),

@@ -3,38 +3,48 @@
 //! Of each rule one thing is looked up that must be so for it to hold (an attribute's value, the beginning or end of
 //! one, a range of numbers; or one of several such things), the one that fewest other rules share. An event's values are looked up
 //! once each; only rules that are found there are held against it in full. Rules with nothing to look up
-//! ([`Index::unindexed`]) are held against every event.
+//! ([`Index::unindexed`]) are held against every event, and so are all rules where there are only a few.
 
+mod candidates;
 mod fields;
 mod intervals;
 mod need;
 mod radix;
 
-use tidegate_event::Event;
+use std::ops::Range;
 
-use self::fields::Fields;
-use self::need::Need;
-use crate::{Matcher, Seen, matcher::Node, payload::Wanted};
+pub use self::candidates::{Candidates, Version};
+use self::{
+    fields::Fields,
+    need::{Need, Shares, Where},
+};
+use crate::{Matcher, matcher::Node, payload::Wanted};
 
 /// An index over rules, which are known by their position.
 ///
 /// ```
 /// use tidegate_event::Event;
-/// use tidegate_matching::{Index, Matcher, Scratch};
+/// use tidegate_matching::{Candidates, Index, Matcher};
 /// use tidegate_policy::spec::Condition;
 ///
 /// let rule = |ty: &str| Matcher::condition(Some(&Condition::Exact(vec![("type".into(), ty.into())])));
-/// let index = Index::new([rule("a"), rule("b"), rule("a")]);
+/// let index = Index::new([rule("a"), rule("b"), rule("a")], []);
 /// let event = Event::builder().id("1").source("/s").ty("a").build()?;
-/// assert_eq!(index.matches(&event, &mut Scratch::default()), [0, 2]);
+/// assert_eq!(Candidates::default().matches(&index, &event), [0, 2]);
 /// # Ok::<(), tidegate_event::InvalidEvent>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Index {
     rules: Box<[Rule]>,
     fields: Fields,
+    /// Held against every event, ascending.
+    asked: Box<[u32]>,
+    /// Looked up in the payload, ascending.
+    inside: Box<[u32]>,
+    /// Some rule of `inside` says nothing of attributes that could spare parsing.
+    always_parsed: bool,
     unindexed: Box<[u32]>,
-    /// What the rules look at in the payload: nothing else of it is kept.
+    /// What is looked at in the payload: nothing else of it is kept.
     wanted: Wanted,
 }
 
@@ -45,58 +55,54 @@ struct Rule {
     sure: bool,
 }
 
-/// Room for looking up events, one after the other; kept, so that this allocates nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Scratch {
-    found: Vec<u32>,
-    /// For each rule the last round that found it: it is found once a round.
-    rounds: Vec<u32>,
-    round: u32,
-}
-
-impl Scratch {
-    fn start(&mut self, rules: usize) {
-        self.found.clear();
-        self.round = self.round.wrapping_add(1);
-        if self.rounds.len() < rules || self.round == 0 {
-            self.rounds = vec![0; rules.max(self.rounds.len())];
-            self.round = 1;
-        }
-    }
-
-    fn find(&mut self, rules: &[u32]) {
-        for &rule in rules {
-            let last = &mut self.rounds[rule as usize];
-            if *last != self.round {
-                *last = self.round;
-                self.found.push(rule);
-            }
-        }
-    }
-}
+/// With fewer rules that can be looked up, each is held against every event: a comparison costs some 5 ns, and looking up the values
+/// of an event and sorting what is found some 80 ns.
+const LOOKED_UP_MIN: usize = 16;
 
 impl Index {
     /// Takes time and memory in proportion to the rules and the texts in them (ranges of numbers: times the logarithm of their number).
-    pub fn new(matchers: impl IntoIterator<Item = Matcher>) -> Index {
-        let matchers: Vec<Matcher> = matchers.into_iter().collect();
+    ///
+    /// `beside`: conditions that are held against the same events by other means ([`Candidates::decides`]); payloads are parsed for all together.
+    pub fn new<'m>(
+        matchers: impl IntoIterator<Item = Matcher>,
+        beside: impl IntoIterator<Item = &'m Matcher>,
+    ) -> Index {
+        Index::from(LOOKED_UP_MIN, matchers.into_iter().collect(), beside)
+    }
+
+    /// As [`Index::new`], with another bound of what is worth looking up.
+    pub(crate) fn from<'m>(
+        looked_up_min: usize,
+        matchers: Vec<Matcher>,
+        beside: impl IntoIterator<Item = &'m Matcher>,
+    ) -> Index {
         let mut wanted = Wanted::default();
         matchers.iter().for_each(|matcher| matcher.node.add_to(&mut wanted));
+        beside.into_iter().for_each(|matcher| matcher.node.add_to(&mut wanted));
         let needs: Vec<Need> = matchers.iter().map(|matcher| Need::of(&matcher.node)).collect();
-        let shares = need::Shares::of(&needs);
-        let mut fields = fields::Builder::default();
-        let mut unindexed = Vec::new();
+        let keyed = needs.iter().filter(|need| need.is_known()).count();
+        let mut built = Builder::new(matchers.len(), Shares::of(&needs));
         for (rule, need) in (0u32..).zip(&needs) {
-            match (&matchers[rule as usize].node, need.rarest(&shares)) {
-                (Node::Never, _) => {}
-                (_, Some(keys)) => keys.iter().for_each(|key| fields.add(key, rule)),
-                (_, None) => unindexed.push(rule),
+            let never = matches!(*matchers[rule as usize].node, Node::Never);
+            match (never, need.is_known()) {
+                (true, _) => {}
+                (false, true) if keyed >= looked_up_min => built.look_up(rule, need),
+                (false, known) => {
+                    built.asked.push(rule);
+                    if !known {
+                        built.unindexed.push(rule);
+                    }
+                }
             }
         }
-        let rule = |matcher: Matcher| Rule { sure: matches!(matcher.node, Node::Compare(..) | Node::Always), matcher };
+        let rule = |matcher: Matcher| Rule { sure: matches!(*matcher.node, Node::Compare(..) | Node::Always), matcher };
         Index {
             rules: matchers.into_iter().map(rule).collect(),
-            fields: fields.build(),
-            unindexed: unindexed.into(),
+            fields: built.fields.build(),
+            asked: built.asked.into(),
+            inside: built.inside.into(),
+            always_parsed: built.always_parsed,
+            unindexed: built.unindexed.into(),
             wanted,
         }
     }
@@ -116,18 +122,56 @@ impl Index {
         &self.unindexed
     }
 
-    /// The rules that hold for an event, ascending. The payload is parsed only if a rule needs it, and once.
-    pub fn matches<'s>(&self, event: &Event, scratch: &'s mut Scratch) -> &'s [u32] {
-        let seen = &Seen::of(event, &self.wanted);
-        scratch.start(self.rules.len());
-        self.fields.find(seen, scratch);
-        scratch.find(&self.unindexed);
-        let holds = |rule: &u32| {
-            let rule = &self.rules[*rule as usize];
-            rule.sure || rule.matcher.holds_for(seen)
-        };
-        scratch.found.retain(holds);
-        scratch.found.sort_unstable();
-        &scratch.found
+    /// Not a rule: found where the payload is worth parsing.
+    fn gate(&self) -> u32 {
+        gate(self.rules.len())
+    }
+}
+
+fn gate(rules: usize) -> u32 {
+    // Documents are bounded far below.
+    u32::try_from(rules).unwrap_or(u32::MAX)
+}
+
+/// Whether there is something to look up for a condition.
+pub(crate) fn lookable(node: &Node) -> bool {
+    Need::of(node).is_known()
+}
+
+/// The first of ascending rules that is within a range.
+fn first_within(rules: &[u32], within: &Range<u32>) -> Option<u32> {
+    let at = rules.partition_point(|rule| *rule < within.start);
+    rules.get(at).copied().filter(|rule| *rule < within.end)
+}
+
+/// Puts an index together.
+struct Builder<'n> {
+    shares: Shares<'n>,
+    gate: u32,
+    fields: fields::Builder,
+    asked: Vec<u32>,
+    inside: Vec<u32>,
+    always_parsed: bool,
+    unindexed: Vec<u32>,
+}
+
+impl<'n> Builder<'n> {
+    fn new(rules: usize, shares: Shares<'n>) -> Builder<'n> {
+        let (asked, inside, unindexed) = (Vec::new(), Vec::new(), Vec::new());
+        let (gate, fields) = (gate(rules), fields::Builder::default());
+        Builder { shares, gate, fields, asked, inside, always_parsed: false, unindexed }
+    }
+
+    fn look_up(&mut self, rule: u32, need: &'n Need) {
+        let keys = need.rarest(&self.shares, Where::Anywhere).unwrap_or_default();
+        keys.iter().for_each(|key| self.fields.add(key, rule));
+        if keys.iter().all(|key| key.field.is_attribute()) {
+            return;
+        }
+        self.inside.push(rule);
+        match need.rarest(&self.shares, Where::Attributes) {
+            Some(keys) => keys.iter().for_each(|key| self.fields.add(key, self.gate)),
+            None => self.always_parsed = true,
+        }
     }
 }

@@ -17,7 +17,6 @@ mod topic;
 mod tests;
 
 pub use destination::Destination;
-pub use index::{Index, Scratch};
+pub use index::{Candidates, Index, Version};
 pub use matcher::Matcher;
-pub use seen::Seen;
 pub use topic::{Names, fits};

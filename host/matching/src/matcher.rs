@@ -5,11 +5,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use tidegate_cesql::Expression;
+use tidegate_cesql::{Expression, FailureKind};
 use tidegate_event::Event;
 use tidegate_policy::spec::{Condition, Match};
 
-use crate::{Seen, attribute::Attribute, pattern::Pattern, payload::Wanted};
+use crate::{
+    attribute::Attribute,
+    index::lookable,
+    pattern::Pattern,
+    payload::{Arena, Wanted},
+    seen::{Payload, Seen},
+    topic::{self, Names},
+};
 
 /// A compiled condition: attribute names resolved, cheap to evaluate, no allocation per event (but for comparing extensions of the
 /// type Binary). The default holds for everything.
@@ -27,7 +34,7 @@ use crate::{Seen, attribute::Attribute, pattern::Pattern, payload::Wanted};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
     errors: Arc<AtomicU64>,
 }
 
@@ -42,7 +49,10 @@ impl Matcher {
         if matches.is_empty() {
             return Matcher::all();
         }
-        Matcher::of(Node::any(matches.iter().map(|entry| Node::all(entry.filters.iter().map(Node::compile)))))
+        Matcher::of(Node::any(matches.iter().map(|entry| {
+            let topics = (!entry.topics.is_empty()).then(|| Node::Topics(Names::new(&entry.topics)));
+            Node::all(topics.into_iter().chain(entry.filters.iter().map(Node::compile)))
+        })))
     }
 
     /// A single condition; none holds for everything.
@@ -52,19 +62,48 @@ impl Matcher {
 
     /// Whether it holds for everything, so that events need not be looked at.
     pub fn is_all(&self) -> bool {
-        matches!(self.node, Node::Always)
+        matches!(*self.node, Node::Always)
+    }
+
+    /// Whether an index finds it by something that an event has. What holds for everything is not looked for.
+    pub fn is_found(&self) -> bool {
+        lookable(&self.node)
     }
 
     /// Whether an event is wanted.
     #[inline]
     pub fn holds(&self, event: &Event) -> bool {
-        self.holds_for(&Seen::new(event))
+        let (mut arena, mut payload) = (Arena::default(), Payload::Unread);
+        self.holds_for(&mut Seen { event, wanted: None, arena: &mut arena, payload: &mut payload })
     }
 
     /// As [`Matcher::holds`], where several matchers look at one event: they parse its payload once together.
     #[inline]
-    pub fn holds_for(&self, seen: &Seen<'_>) -> bool {
+    pub(crate) fn holds_for(&self, seen: &mut Seen<'_>) -> bool {
         self.node.holds(seen, &self.errors)
+    }
+
+    /// Whether it holds, where it decides about an event by itself: then an error is not as `false`, and is not counted here.
+    ///
+    /// # Errors
+    /// What an expression that is the whole condition came to.
+    pub fn decides(&self, event: &Event) -> Result<bool, FailureKind> {
+        let (mut arena, mut payload) = (Arena::default(), Payload::Unread);
+        self.decides_for(&mut Seen { event, wanted: None, arena: &mut arena, payload: &mut payload })
+    }
+
+    pub(crate) fn decides_for(&self, seen: &mut Seen<'_>) -> Result<bool, FailureKind> {
+        match &*self.node {
+            Node::Cesql(expression) => expression.passes(seen.event),
+            Node::Always
+            | Node::Never
+            | Node::Compare(..)
+            | Node::All(_)
+            | Node::Any(_)
+            | Node::Not(_)
+            | Node::Topics(_)
+            | Node::Pattern(_) => Ok(self.holds_for(seen)),
+        }
     }
 
     /// How often an expression came to an error, or to no truth value, which is as `false`.
@@ -73,7 +112,7 @@ impl Matcher {
     }
 
     fn of(node: Node) -> Matcher {
-        Matcher { node, errors: Arc::default() }
+        Matcher { node: Arc::new(node), errors: Arc::default() }
     }
 }
 
@@ -88,6 +127,8 @@ pub(crate) enum Node {
     /// At least two, none of them [`Node::Always`] or [`Node::Never`].
     Any(Box<[Node]>),
     Not(Box<Node>),
+    /// The event's topic is one of these names.
+    Topics(Names),
     Cesql(Expression),
     Pattern(Pattern),
 }
@@ -124,9 +165,12 @@ impl Node {
                 Node::Always => {}
                 Node::Never => return Node::Never,
                 Node::All(inner) => kept.extend(inner),
-                node @ (Node::Compare(..) | Node::Any(_) | Node::Not(_) | Node::Cesql(_) | Node::Pattern(_)) => {
-                    kept.push(node)
-                }
+                node @ (Node::Compare(..)
+                | Node::Any(_)
+                | Node::Not(_)
+                | Node::Topics(_)
+                | Node::Cesql(_)
+                | Node::Pattern(_)) => kept.push(node),
             }
         }
         Node::joined(kept, Node::Always, Node::All)
@@ -139,9 +183,12 @@ impl Node {
                 Node::Never => {}
                 Node::Always => return Node::Always,
                 Node::Any(inner) => kept.extend(inner),
-                node @ (Node::Compare(..) | Node::All(_) | Node::Not(_) | Node::Cesql(_) | Node::Pattern(_)) => {
-                    kept.push(node)
-                }
+                node @ (Node::Compare(..)
+                | Node::All(_)
+                | Node::Not(_)
+                | Node::Topics(_)
+                | Node::Cesql(_)
+                | Node::Pattern(_)) => kept.push(node),
             }
         }
         Node::joined(kept, Node::Never, Node::Any)
@@ -160,16 +207,19 @@ impl Node {
             Node::Always => Node::Never,
             Node::Never => Node::Always,
             Node::Not(inner) => *inner,
-            node @ (Node::Compare(..) | Node::All(_) | Node::Any(_) | Node::Cesql(_) | Node::Pattern(_)) => {
-                Node::Not(Box::new(node))
-            }
+            node @ (Node::Compare(..)
+            | Node::All(_)
+            | Node::Any(_)
+            | Node::Topics(_)
+            | Node::Cesql(_)
+            | Node::Pattern(_)) => Node::Not(Box::new(node)),
         }
     }
 
     /// Adds the fields of the payload that it looks at.
     pub(crate) fn add_to(&self, wanted: &mut Wanted) {
         match self {
-            Node::Always | Node::Never | Node::Compare(..) | Node::Cesql(_) => {}
+            Node::Always | Node::Never | Node::Compare(..) | Node::Topics(_) | Node::Cesql(_) => {}
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.add_to(wanted)),
             Node::Not(node) => node.add_to(wanted),
             Node::Pattern(pattern) => pattern.add_to(wanted),
@@ -177,8 +227,8 @@ impl Node {
     }
 
     #[inline]
-    fn holds(&self, seen: &Seen<'_>, errors: &AtomicU64) -> bool {
-        let event = seen.event();
+    fn holds(&self, seen: &mut Seen<'_>, errors: &AtomicU64) -> bool {
+        let event = seen.event;
         match self {
             Node::Always => true,
             Node::Never => false,
@@ -192,6 +242,7 @@ impl Node {
             Node::All(nodes) => nodes.iter().all(|node| node.holds(seen, errors)),
             Node::Any(nodes) => nodes.iter().any(|node| node.holds(seen, errors)),
             Node::Not(node) => !node.holds(seen, errors),
+            Node::Topics(names) => topic::of(event).is_some_and(|topic| names.fit(|| topic.levels())),
             Node::Cesql(expression) => expression.passes(event).unwrap_or_else(|_| {
                 errors.fetch_add(1, Ordering::Relaxed);
                 false

@@ -9,9 +9,9 @@ use tidegate_policy::spec::{self, Test};
 
 use self::test::Leaf;
 use crate::{
-    Seen,
     attribute::Attribute,
-    payload::{Json, Wanted},
+    payload::{Json, Value, Wanted},
+    seen::Seen,
 };
 
 /// A pattern with its attributes resolved.
@@ -58,7 +58,7 @@ impl Pattern {
     }
 
     /// Attributes first: the payload is parsed only if they hold.
-    pub(crate) fn holds(&self, seen: &Seen<'_>) -> bool {
+    pub(crate) fn holds(&self, seen: &mut Seen<'_>) -> bool {
         let attributes = |clause: &&Clause| matches!(clause, Clause::Attribute(..));
         let (mut first, mut then) =
             (self.clauses.iter().filter(attributes), self.clauses.iter().filter(|clause| !attributes(clause)));
@@ -67,11 +67,11 @@ impl Pattern {
 }
 
 impl Clause {
-    fn holds(&self, seen: &Seen<'_>) -> bool {
+    fn holds(&self, seen: &mut Seen<'_>) -> bool {
         match self {
             Clause::Attribute(attribute, tests) => {
                 let mut there = false;
-                let passes = attribute.passes(seen.event(), |value| {
+                let passes = attribute.passes(seen.event, |value| {
                     there = true;
                     tests.iter().any(|test| test::holds(test, Leaf::Attribute(value)))
                 });
@@ -85,9 +85,9 @@ impl Clause {
 }
 
 /// Whether all clauses hold for an object, or for one element of an array.
-fn object(clauses: &[spec::Clause], at: Option<&Json<'_>>) -> bool {
-    if let Some(Json::Array(elements)) = at {
-        return elements.iter().any(|element| object(clauses, Some(element)));
+fn object(clauses: &[spec::Clause], at: Option<Value<'_>>) -> bool {
+    if let Some(Json::Array(mut elements)) = at.map(Value::json) {
+        return elements.any(|element| object(clauses, Some(element)));
     }
     let field = |name: &str| at.and_then(|object| object.field(name));
     clauses.iter().all(|clause| match clause {
@@ -98,18 +98,18 @@ fn object(clauses: &[spec::Clause], at: Option<&Json<'_>>) -> bool {
 }
 
 /// Whether one of the tests holds for a value, or for an element of an array.
-fn value(tests: &[Test], at: Option<&Json<'_>>) -> bool {
+fn value(tests: &[Test], at: Option<Value<'_>>) -> bool {
     let exists = at.is_some();
     if tests.contains(&Test::Exists(exists)) {
         return true;
     }
     let any = |leaf: Leaf<'_>| tests.iter().any(|test| test::holds(test, leaf));
-    match at {
+    match at.map(Value::json) {
         None | Some(Json::Object(_)) => false,
-        Some(Json::Array(elements)) => elements.iter().any(|element| value(tests, Some(element))),
+        Some(Json::Array(mut elements)) => elements.any(|element| value(tests, Some(element))),
         Some(Json::String(text)) => any(Leaf::Text(text)),
-        Some(Json::Number(number)) => any(Leaf::Number(*number)),
-        Some(Json::Boolean(boolean)) => any(Leaf::Boolean(*boolean)),
+        Some(Json::Number(number)) => any(Leaf::Number(number)),
+        Some(Json::Boolean(boolean)) => any(Leaf::Boolean(boolean)),
         Some(Json::Null) => any(Leaf::Null),
     }
 }

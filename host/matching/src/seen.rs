@@ -1,49 +1,42 @@
 //! An event while conditions look at it: its payload is parsed when the first of them needs it, and once.
 
-use std::cell::OnceCell;
-
 use tidegate_event::{Event, Form};
 
-use crate::payload::{self, Json, Wanted};
+use crate::payload::{Arena, Value, Wanted};
 
-/// An event, and its data as JSON as soon as somebody asked for it.
-///
-/// One for all conditions an event is held against: then the payload is parsed at most once.
+/// An event, and where its payload is kept once somebody asked for it.
 #[derive(Debug)]
-pub struct Seen<'e> {
-    event: &'e Event,
+pub(crate) struct Seen<'s> {
+    pub(crate) event: &'s Event,
     /// All that will be asked for; `None`: anything.
-    wanted: Option<&'e Wanted>,
-    data: OnceCell<Option<Json<'e>>>,
+    pub(crate) wanted: Option<&'s Wanted>,
+    pub(crate) arena: &'s mut Arena,
+    pub(crate) payload: &'s mut Payload,
 }
 
-impl<'e> Seen<'e> {
-    /// Parses nothing yet.
-    pub fn new(event: &'e Event) -> Seen<'e> {
-        Seen { event, wanted: None, data: OnceCell::new() }
-    }
+/// What is known of a payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Nobody asked yet.
+    #[default]
+    Unread,
+    /// There is none, it is not said to be JSON, or it is none.
+    None,
+    /// It stands here in the arena.
+    At(u32),
+}
 
-    /// For those only who ask for nothing else of the payload.
-    pub(crate) fn of(event: &'e Event, wanted: &'e Wanted) -> Seen<'e> {
-        Seen { wanted: Some(wanted), ..Seen::new(event) }
-    }
-
-    /// The event.
-    pub fn event(&self) -> &'e Event {
-        self.event
-    }
-
-    /// Whether the payload has been parsed, or found to be none.
-    pub fn is_parsed(&self) -> bool {
-        self.data.get().is_some()
-    }
-
-    /// The payload; `None` where there is none, it is not said to be JSON, or it is none.
-    pub(crate) fn data(&self) -> Option<&Json<'e>> {
-        let parse = || {
-            let data = self.event.data().filter(|data| data.form == Form::Json)?;
-            payload::read(data.bytes, self.wanted)
-        };
-        self.data.get_or_init(parse).as_ref()
+impl Seen<'_> {
+    /// The payload, where it is JSON.
+    pub(crate) fn data(&mut self) -> Option<Value<'_>> {
+        if *self.payload == Payload::Unread {
+            let data = self.event.data().filter(|data| data.form == Form::Json);
+            let read = data.and_then(|data| self.arena.read(data.bytes, self.wanted));
+            *self.payload = read.map_or(Payload::None, Payload::At);
+        }
+        match *self.payload {
+            Payload::At(at) => Some(self.arena.value(at)),
+            Payload::Unread | Payload::None => None,
+        }
     }
 }

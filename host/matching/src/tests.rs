@@ -123,7 +123,7 @@ fn extensions_compare_in_canonical_form() {
 
 #[test]
 fn entries_are_alternatives_and_conditions_in_them_are_not() {
-    let entry = |filters: &[&str]| Match { filters: filters.iter().map(|f| exact(f)).collect() };
+    let entry = |filters: &[&str]| Match { topics: Vec::new(), filters: filters.iter().map(|f| exact(f)).collect() };
     let matcher = Matcher::policy(&[entry(&["type=a", "subject=b"]), entry(&["type=c"])]);
     let cases =
         [("type=a subject=b", true), ("type=a", false), ("type=c", true), ("type=c subject=b", true), ("", false)];
@@ -278,7 +278,7 @@ proptest! {
 
     #[test]
     fn a_policy_is_any_of_all(entries in prop::collection::vec(prop::collection::vec(conditions(), 1..3), 1..3), event in events()) {
-        let matches: Vec<_> = entries.iter().cloned().map(|filters| Match { filters }).collect();
+        let matches: Vec<_> = entries.iter().cloned().map(|filters| Match { topics: Vec::new(), filters }).collect();
         let same = Condition::Any(entries.into_iter().map(Condition::All).collect());
         prop_assert_eq!(Matcher::policy(&matches).holds(&event), holds(&same, &event));
     }

@@ -1,5 +1,6 @@
-//! Topic patterns over the names that matcher modules give events.
+//! Topic patterns: over the names that matcher modules give events, and over the topic an event came by.
 
+use tidegate_event::Event;
 use tidegate_policy::spec::{Effect, Level, TopicPattern};
 
 /// Whether a name as a matcher module gives it (`orders/eu/west`) fits. `*` stands for exactly one level, `>` for all
@@ -16,7 +17,10 @@ use tidegate_policy::spec::{Effect, Level, TopicPattern};
 /// assert!(!fits(&pattern, "orders/eu"));
 /// ```
 pub fn fits(pattern: &TopicPattern, name: &str) -> bool {
-    let mut levels = name.split('/');
+    fit(pattern, name.split('/'))
+}
+
+fn fit<'n>(pattern: &TopicPattern, mut levels: impl Iterator<Item = &'n str>) -> bool {
     for wanted in &pattern.levels {
         let Some(level) = levels.next() else { return false };
         match wanted {
@@ -40,7 +44,49 @@ impl Names {
 
     /// Whether one of them includes a name, and none excludes it.
     pub fn fits(&self, name: &str) -> bool {
-        let any = |effect| self.0.iter().any(|pattern| pattern.effect == effect && fits(pattern, name));
+        self.fit(|| name.split('/'))
+    }
+
+    pub(crate) fn fit<'n, L: Iterator<Item = &'n str>>(&self, levels: impl Fn() -> L) -> bool {
+        let any = |effect| self.0.iter().any(|pattern| pattern.effect == effect && fit(pattern, levels()));
         any(Effect::Includes) && !any(Effect::Excludes)
     }
+
+    /// For each pattern that includes, what every name that fits it begins with, `/` between levels; may be empty.
+    pub(crate) fn beginnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().filter(|pattern| pattern.effect == Effect::Includes).map(|pattern| {
+            let mut beginning = String::new();
+            for (at, level) in pattern.levels.iter().enumerate() {
+                if at > 0 {
+                    beginning.push('/');
+                }
+                match level {
+                    Level::Literal(word) => beginning.push_str(word),
+                    Level::One | Level::Rest => break,
+                }
+            }
+            beginning
+        })
+    }
+}
+
+/// What an event came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Topic<'e> {
+    pub(crate) name: &'e str,
+    /// Between its levels.
+    pub(crate) separator: u8,
+}
+
+impl<'e> Topic<'e> {
+    pub(crate) fn levels(self) -> impl Iterator<Item = &'e str> {
+        self.name.split(char::from(self.separator))
+    }
+}
+
+/// The topic or subject that a broker delivered it on, as its source says (`.` between levels); of an event that came by none, the
+/// attribute `subject` (`/` between levels).
+pub(crate) fn of(event: &Event) -> Option<Topic<'_>> {
+    let by = |name| event.context(name).map(|name| Topic { name, separator: b'.' });
+    by("topic").or_else(|| by("subject")).or_else(|| event.subject().map(|name| Topic { name, separator: b'/' }))
 }

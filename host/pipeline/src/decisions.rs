@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -46,6 +46,8 @@ struct Log {
     open: Segment,
     /// Of the closed ones.
     bytes: usize,
+    /// Of routes that still decide: with many policies a trail is not made for every batch.
+    trails: Vec<(Weak<RoutePlan>, Arc<Trail>)>,
 }
 
 /// Policies of a route in one generation.
@@ -161,10 +163,9 @@ impl Decisions {
         if entries.is_empty() {
             return;
         }
-        let trail = trail(batch.plan, batch.route);
         let matched = matched(batch.flow, batch.events.len());
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let trail = log.known(trail);
+        let trail = log.trail(batch.plan, batch.route);
         for (row, stage, word, by, reason) in entries {
             let Some(event) = batch.events.get(row as usize) else { continue };
             let cause = Cause { trail: trail.clone(), stage, word, by, reason, traced: true };
@@ -175,9 +176,8 @@ impl Decisions {
     /// Notes what a sink did not take.
     pub(crate) fn undelivered(&self, plan: &Plan, parcel: &Parcel, originals: &[Event], now_ms: u64) {
         let Destination::DeadLetter(causes) = &parcel.lot.to else { return };
-        let trail = trail(plan, &parcel.lot.route);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let trail = log.known(trail);
+        let trail = log.trail(plan, &parcel.lot.route);
         for (&row, (by, cause)) in parcel.lot.origins.iter().zip(causes) {
             let Some(event) = originals.get(row as usize) else { continue };
             let (by, reason) = (by.clone(), Some(cause.clone()));
@@ -285,6 +285,18 @@ fn trail(plan: &Plan, route: &RoutePlan) -> Arc<Trail> {
 }
 
 impl Log {
+    /// The trail of a route, made once for it.
+    fn trail(&mut self, plan: &Plan, route: &Arc<RoutePlan>) -> Arc<Trail> {
+        let known = self.trails.iter().find(|(of, _)| of.as_ptr() == Arc::as_ptr(route));
+        if let Some((_, trail)) = known {
+            return trail.clone();
+        }
+        self.trails.retain(|(of, _)| of.strong_count() > 0);
+        let trail = self.known(trail(plan, route));
+        self.trails.push((Arc::downgrade(route), trail.clone()));
+        trail
+    }
+
     /// One trail for a generation's route, whichever batch it was made for.
     fn known(&self, trail: Arc<Trail>) -> Arc<Trail> {
         let known = self.open.causes.iter().rev().take(CAUSES_COMPARED).find(|known| known.trail == trail);

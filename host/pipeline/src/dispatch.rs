@@ -9,7 +9,7 @@ use crate::{
     Plan,
     answers::Answers,
     deadletter::{self, Cause},
-    flow::{Fate, Flow},
+    flow::{Fate, Flow, Outgoing},
     plan::{MalformedRule, RoutePlan, SourcePlan, TargetPlan, Unmatched},
     tally::{RouteTally, bump},
 };
@@ -158,18 +158,19 @@ fn targets(
     ends: &mut Ends<'_>,
 ) -> Vec<Parcel> {
     let Ends { tally, dead, answers } = ends;
-    // A single target is likely to want what came through; of several, each wants its part.
-    let expected = if route.targets.len() == 1 { flow.len() } else { 0 };
-    let room = |_| (Vec::with_capacity(expected), Vec::with_capacity(expected));
-    let mut wanted: Vec<(Vec<Event>, Vec<u32>)> = route.targets.iter().map(room).collect();
-    for outgoing in flow.outgoing().filter(|outgoing| outgoing.origin < limit) {
-        let mut matched = false;
-        for (target, (events, origins)) in route.targets.iter().zip(&mut wanted) {
+    let mut matched = vec![false; flow.rows_end()];
+    let mut parcels = Vec::with_capacity(route.targets.len());
+    for (position, wanted) in flow.wanted() {
+        let target = &route.targets[position];
+        // Names choose among them; otherwise the target takes all.
+        let expected = if target.names.is_none() { wanted.len() } else { 0 };
+        let (mut events, mut origins) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+        for outgoing in wanted.filter(|outgoing| outgoing.origin < limit) {
             let name = target.names.as_ref().map(|names| outgoing.names.iter().find(|name| names.fits(name)));
-            if name == Some(None) || !target.when.holds(outgoing.event) {
+            if name == Some(None) {
                 continue;
             }
-            matched = true;
+            matched[outgoing.row as usize] = true;
             match addressed(outgoing.event, target, name.flatten()) {
                 Ok(event) => {
                     events.push(event);
@@ -182,32 +183,31 @@ fn targets(
                 }
             }
         }
-        if !matched {
-            let (by, reason) = (&route.id, "no target of the route wants it");
-            match (route.unmatched, &route.dead_letter) {
-                (Unmatched::Reject, _) if answers.wanted() => {
-                    bump(&mut tally.rejected, by, &"unmatched".into(), 1);
-                    answers.rejected(outgoing.origin, by, reason);
-                }
-                (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
-                    answers.dead_lettered(outgoing.origin, by, || reason.into());
-                    let cause = cause(plan, route, "unmatched", reason, by, "");
-                    dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
-                }
-                (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => {
-                    answers.dropped(outgoing.origin, by, || Some(reason.into()));
-                    tally.unmatched += 1;
-                }
+        if !events.is_empty() {
+            let lot = Lot { route: route.clone(), to: Destination::Target(target.id.clone()), origins };
+            parcels.push(Parcel { sink: target.sink.clone(), lot, events });
+        }
+    }
+    let unwanted = |outgoing: &Outgoing<'_>| outgoing.origin < limit && !matched[outgoing.row as usize];
+    for outgoing in flow.outgoing().filter(unwanted) {
+        let (by, reason) = (&route.id, "no target of the route wants it");
+        match (route.unmatched, &route.dead_letter) {
+            (Unmatched::Reject, _) if answers.wanted() => {
+                bump(&mut tally.rejected, by, &"unmatched".into(), 1);
+                answers.rejected(outgoing.origin, by, reason);
+            }
+            (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
+                answers.dead_lettered(outgoing.origin, by, || reason.into());
+                let cause = cause(plan, route, "unmatched", reason, by, "");
+                dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
+            }
+            (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => {
+                answers.dropped(outgoing.origin, by, || Some(reason.into()));
+                tally.unmatched += 1;
             }
         }
     }
-    let parcels = route.targets.iter().zip(wanted).filter(|(_, (events, _))| !events.is_empty());
     parcels
-        .map(|(target, (events, origins))| {
-            let lot = Lot { route: route.clone(), to: Destination::Target(target.id.clone()), origins };
-            Parcel { sink: target.sink.clone(), lot, events }
-        })
-        .collect()
 }
 
 /// The event as it goes to a target, with the topic there.

@@ -2,17 +2,19 @@
 
 pub mod dry;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tidegate_engine::{Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{
     Event,
     flat::{FlatBatch, Needs, Outputs},
 };
+use tidegate_matching::{Candidates, Index, Version};
 
 use crate::{
     memory::Memory,
-    plan::{Body, FailureRule, RoutePlan, Stage},
+    plan::{Body, FailureRule, Stage},
+    rules::Ruled,
 };
 
 /// What a lane keeps between batches: instances and buffers.
@@ -24,6 +26,8 @@ pub(crate) struct Workbench {
     /// What `batch` was assembled from, so that the next stage with the same needs can use it again.
     assembled: Option<Assembled>,
     flows: u64,
+    /// Which conditions may hold for which events.
+    candidates: Candidates,
     /// What the lane remembers, where a policy of it does.
     pub(crate) memory: Option<Arc<Memory>>,
     /// Whose stages run.
@@ -50,6 +54,11 @@ impl Workbench {
     /// For when there is nothing to do: gives back instances that have grown.
     pub(crate) fn idle(&mut self) {
         self.workers.values_mut().for_each(Worker::shrink);
+    }
+
+    /// Looks up a batch, for all routes of its source. To be called before any [`Flow`] of the batch runs.
+    pub(crate) fn begin(&mut self, index: &Index, events: &[Event]) {
+        self.candidates.begin(index, events);
     }
 
     fn worker(&mut self, guest: &Guest) -> (&mut Worker, &FlatBatch) {
@@ -96,8 +105,12 @@ pub(crate) struct Flow<'a> {
     version: u32,
     /// Rows of `events()` that still go on, ascending.
     live: Vec<u32>,
+    /// The payloads of all that are left have been looked up, as far as conditions want that.
+    inside: bool,
     /// What matchers named, by row; empty as long as none did.
     names: Vec<Vec<Arc<str>>>,
+    /// Targets whose condition holds for some of what came through, ascending; and for which rows: `None` for all.
+    wanted: Vec<(usize, Option<Vec<u32>>)>,
     /// Events that do not go on, in no particular order.
     pub(crate) fates: Vec<(u32, Fate)>,
     /// Original rows that each stage was asked about.
@@ -159,6 +172,7 @@ impl Hold {
 /// An event that came through, on its way to targets.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'f> {
+    pub(crate) row: u32,
     pub(crate) origin: u32,
     pub(crate) event: &'f Event,
     pub(crate) names: &'f [Arc<str>],
@@ -176,7 +190,9 @@ impl<'a> Flow<'a> {
             changed: None,
             version: 0,
             live: (0..rows).collect(),
+            inside: false,
             names: Vec::new(),
+            wanted: Vec::new(),
             fates: Vec::new(),
             asked: Vec::new(),
             transformed: Vec::new(),
@@ -184,26 +200,69 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Runs every stage of the route, in order; a stage sees only what earlier ones kept.
-    pub(crate) async fn run(&mut self, route: &RoutePlan, bench: &mut Workbench) {
-        bench.route = route.id.clone();
-        for (position, stage) in route.stages.iter().enumerate() {
-            if self.live.is_empty() {
-                break;
+    /// Runs every stage of the route, in order, and asks its targets; a stage sees only what earlier ones kept.
+    pub(crate) async fn run(&mut self, route: Ruled<'_>, bench: &mut Workbench) {
+        self.start(route, bench);
+        let mut position = 0;
+        while let Some(next) = self.next(route, route.stages_from(position), bench) {
+            position = (next - route.stage(0)) as usize;
+            self.stage(route, position, bench).await;
+            position += 1;
+        }
+        self.ask_targets(route, bench);
+    }
+
+    fn start(&mut self, route: Ruled<'_>, bench: &mut Workbench) {
+        bench.route = route.route.id.clone();
+        bench.candidates.rewind();
+    }
+
+    /// The next rule that may hold for some event.
+    fn next(&self, route: Ruled<'_>, within: Range<u32>, bench: &Workbench) -> Option<u32> {
+        if self.live.is_empty() {
+            return None;
+        }
+        bench.candidates.next(route.index, self.matched_as(), within, self.inside)
+    }
+
+    fn ask_targets(&mut self, route: Ruled<'_>, bench: &mut Workbench) {
+        let (first, mut within) = (route.targets().start, route.targets());
+        while let Some(rule) = self.next(route, within.clone(), bench) {
+            let position = (rule - first) as usize;
+            let rows = match route.route.targets[position].when.is_all() {
+                true => None,
+                false => Some(self.rows(route, rule, bench)),
+            };
+            if rows.as_ref().is_none_or(|rows| !rows.is_empty()) {
+                self.wanted.push((position, rows));
             }
-            self.stage(position, stage, bench).await;
+            within.start = rule + 1;
         }
     }
 
-    /// How many events came through.
-    pub(crate) fn len(&self) -> usize {
-        self.live.len()
+    fn matched_as(&self) -> Version {
+        if self.changed.is_some() { Version::Changed } else { Version::Original }
     }
 
     /// What came through, in input order, then output order.
     pub(crate) fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.these(&self.live)
+    }
+
+    /// Positions of targets whose condition holds, ascending, with what they want of [`Flow::outgoing`].
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = (usize, impl ExactSizeIterator<Item = Outgoing<'_>>)> {
+        self.wanted.iter().map(|(target, rows)| (*target, self.these(rows.as_deref().unwrap_or(&self.live))))
+    }
+
+    /// One more than the highest row of [`Flow::outgoing`].
+    pub(crate) fn rows_end(&self) -> usize {
+        self.live.last().map_or(0, |row| *row as usize + 1)
+    }
+
+    fn these<'f>(&'f self, rows: &'f [u32]) -> impl ExactSizeIterator<Item = Outgoing<'f>> {
         let events = self.events();
-        self.live.iter().map(move |&row| Outgoing {
+        rows.iter().map(move |&row| Outgoing {
+            row,
             origin: self.origin(row),
             event: &events[row as usize],
             names: self.names.get(row as usize).map_or(&[], Vec::as_slice),
@@ -230,15 +289,23 @@ impl<'a> Flow<'a> {
         &self.asked
     }
 
-    async fn stage(&mut self, position: usize, stage: &Stage, bench: &mut Workbench) {
-        let rows = self.wanted(stage);
+    async fn stage(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) {
+        let stage = &route.route.stages[position];
+        let rows = self.rows(route, route.stage(position), bench);
         if rows.is_empty() {
             return;
         }
         self.asked.push((position, self.origins(&rows)));
+        let before = self.matched_as();
+        let mut changed = None;
         match &stage.body {
-            Body::Native(decide) => {
-                let decisions = rows.iter().map(|&row| decide(&self.events()[row as usize])).collect();
+            Body::Condition(verdict) => {
+                let events = self.events();
+                let decide = |row: &u32| {
+                    let event = &events[*row as usize];
+                    verdict.decision(bench.candidates.decides(route.index, before, &verdict.matcher, *row, event))
+                };
+                let decisions = rows.iter().map(decide).collect();
                 self.keep(position, stage, &rows, decisions);
             }
             Body::Wasm { guest, kind } => {
@@ -265,7 +332,7 @@ impl<'a> Flow<'a> {
                     }
                     Kind::Transform => {
                         let applied = worker.apply(batch, self.events(), &rows).await;
-                        self.transform(position, stage, &rows, applied.decisions, applied.outputs);
+                        changed = self.transform(position, stage, &rows, applied.decisions, applied.outputs);
                     }
                 }
                 if let Some(memory) = memory {
@@ -273,14 +340,20 @@ impl<'a> Flow<'a> {
                 }
             }
         }
+        if let Some(same) = changed {
+            bench.candidates.follow(route.index, before, route.all(), self.events(), &same);
+            self.inside = false;
+        }
     }
 
-    fn wanted(&self, stage: &Stage) -> Vec<u32> {
-        if stage.matcher.is_all() {
-            return self.live.clone();
+    /// The rows that a rule holds for.
+    fn rows(&mut self, route: Ruled<'_>, rule: u32, bench: &mut Workbench) -> Vec<u32> {
+        let version = self.matched_as();
+        if !self.inside && Candidates::is_inside(route.index, rule) {
+            bench.candidates.look_inside(route.index, version, self.events(), &self.live);
+            self.inside = true;
         }
-        let events = self.events();
-        self.live.iter().copied().filter(|&row| stage.matcher.holds(&events[row as usize])).collect()
+        bench.candidates.rows(route.index, version, rule, self.events(), &self.live)
     }
 
     /// Takes out of `live` the rows that were not kept. `rows` is a subsequence of `live`.
@@ -312,19 +385,29 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Puts the outputs in the place of the rows they stem from. `outputs` refer to positions in `rows`, ascending.
-    fn transform(&mut self, position: usize, stage: &Stage, rows: &[u32], decisions: Vec<Decision>, outputs: Outputs) {
+    /// Puts the outputs in the place of the rows they stem from. `outputs` refer to positions in `rows`, ascending. Where that makes
+    /// other rows, for each the one that it was before, or `None` where it is another event.
+    fn transform(
+        &mut self,
+        position: usize,
+        stage: &Stage,
+        rows: &[u32],
+        decisions: Vec<Decision>,
+        outputs: Outputs,
+    ) -> Option<Vec<Option<u32>>> {
         // Whoever looks at all events and changes none leaves them where they are: rows ascend, so these are the kept ones.
         if outputs.all_unchanged() && outputs.rows().is_sorted_by(|a, b| a < b) {
             let kept = outputs.rows().map(|at| self.origin(rows[at as usize]));
             self.transformed.extend(kept.collect::<Vec<_>>());
-            return self.keep(position, stage, rows, decisions);
+            self.keep(position, stage, rows, decisions);
+            return None;
         }
         let mut decided = rows.iter().copied().zip(decisions).enumerate().peekable();
         let mut outputs = outputs.into_iter().peekable();
         let live = std::mem::take(&mut self.live);
         let mut events = Vec::with_capacity(live.len());
         let mut origins = Vec::with_capacity(live.len());
+        let mut same = Vec::with_capacity(live.len());
         let mut names = Vec::with_capacity(if self.names.is_empty() { 0 } else { live.len() });
         for row in live {
             let origin = self.origin(row);
@@ -332,6 +415,7 @@ impl<'a> Flow<'a> {
             match decided.next_if(|(_, (decided, _))| *decided == row) {
                 Some((at, (_, Decision::Keep))) => {
                     while let Some((_, made)) = outputs.next_if(|(from, _)| *from as usize == at) {
+                        same.push(made.is_none().then_some(row));
                         events.push(made.unwrap_or_else(|| self.events()[row as usize].clone()));
                         origins.push(origin);
                         names.extend(named.clone());
@@ -340,6 +424,7 @@ impl<'a> Flow<'a> {
                 }
                 Some((_, (_, decision))) if !self.goes_on(position, stage, row, decision.clone()) => {}
                 Some(_) | None => {
+                    same.push(Some(row));
                     events.push(self.events()[row as usize].clone());
                     origins.push(origin);
                     names.extend(named);
@@ -350,6 +435,7 @@ impl<'a> Flow<'a> {
         self.names = names;
         self.changed = Some((events, origins));
         self.version += 1;
+        Some(same)
     }
 
     /// Whether the event goes on; notes its fate otherwise.

@@ -266,11 +266,12 @@ impl Context {
         let (flows, staged) = loop {
             let staged = bench.memory.as_ref().map(Memory::begin);
             let mut flows = Vec::with_capacity(source.routes.len());
-            for route in &source.routes {
+            bench.begin(&source.rules().index, seen);
+            for route in source.ruled() {
                 let mut flow = Flow::new(seen, now_ms, sender, bench);
                 flow.run(route, bench).await;
                 hold = Hold::earlier(hold, flow.hold.take());
-                flows.push((route, flow));
+                flows.push((route.route, flow));
             }
             let go_on = hold.as_ref().map_or(seen.len(), |hold| hold.row as usize);
             if go_on >= seen.len() || staged.as_ref().is_none_or(|staged| staged.is_empty()) {
@@ -470,7 +471,7 @@ fn remembers(plan: &Plan, source: &str) -> bool {
     let routes = plan.sources.get(source).into_iter().flat_map(|source| &source.routes);
     routes.flat_map(|route| &route.stages).any(|stage| match &stage.body {
         Body::Wasm { guest, .. } => guest.uses_state(),
-        Body::Native(_) => false,
+        Body::Condition(_) => false,
     })
 }
 

@@ -22,8 +22,10 @@ mod memory;
 mod pauses;
 mod pipeline;
 pub mod plan;
+mod rules;
 mod tally;
 mod transaction;
+mod verdict;
 mod window;
 
 pub use flow::dry;

@@ -2,14 +2,19 @@
 //!
 //! A plan can only hold [`Guest`]s, and a guest exists only once it was verified: what was not verified cannot go live.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use tidegate_connector::Sink;
-use tidegate_engine::{Decision, Guest, Kind};
-use tidegate_event::Event;
+use tidegate_engine::{Guest, Kind};
 use tidegate_matching::{Destination, Matcher, Names};
 
-use crate::{tally::Tally, window::WindowOptions};
+use crate::{
+    rules::{Ruled, Rules},
+    tally::Tally,
+    window::WindowOptions,
+};
+
+pub use crate::verdict::Verdict;
 
 /// One generation of what runs.
 #[derive(Debug)]
@@ -29,8 +34,26 @@ pub struct SourcePlan {
     pub malformed: MalformedRule,
     /// What each of its lanes may have in flight; `None`: what the pipeline says.
     pub window: Option<WindowOptions>,
-    /// Every route that names the source; each sees every event.
+    /// Every route that names the source; each sees every event. As it was given to [`SourcePlan::new`].
     pub routes: Vec<Arc<RoutePlan>>,
+    /// The conditions of all of them.
+    rules: Rules,
+}
+
+impl SourcePlan {
+    /// Puts the conditions of all routes together.
+    pub fn new(malformed: MalformedRule, window: Option<WindowOptions>, routes: Vec<Arc<RoutePlan>>) -> SourcePlan {
+        SourcePlan { malformed, window, rules: Rules::of(&routes), routes }
+    }
+
+    /// Every route with its part of the conditions.
+    pub(crate) fn ruled(&self) -> impl Iterator<Item = Ruled<'_>> {
+        self.rules.routes(&self.routes)
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
 }
 
 /// What to do with a message that is no event.
@@ -73,6 +96,7 @@ pub struct Stage {
 }
 
 /// What decides in a stage.
+#[derive(Debug)]
 pub enum Body {
     /// One interface of a verified component.
     Wasm {
@@ -81,35 +105,26 @@ pub enum Body {
         /// The interface that is called.
         kind: Kind,
     },
-    /// A rule of the host itself.
-    Native(Arc<dyn Fn(&Event) -> Decision + Send + Sync>),
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Body::Wasm { guest, kind } => f.debug_struct("Wasm").field("guest", guest).field("kind", kind).finish(),
-            Body::Native(_) => f.write_str("Native"),
-        }
-    }
+    /// A condition of the host itself.
+    Condition(Verdict),
 }
 
 impl Stage {
-    /// Digest of the module that decides; `native` where the host does.
+    /// Digest of what decides: of a module its bytes', of a condition its text's.
     pub fn digest(&self) -> &str {
         match &self.body {
             Body::Wasm { guest, .. } => guest.module().digest(),
-            Body::Native(_) => "native",
+            Body::Condition(verdict) => verdict.digest(),
         }
     }
 
-    /// What the module is asked as; `native` where the host decides.
+    /// What a module is asked as, or the kind of condition: `filter`, `transform`, `matcher`, `cesql`, `pattern`.
     pub fn kind(&self) -> &'static str {
         match &self.body {
             Body::Wasm { kind: Kind::Filter, .. } => "filter",
             Body::Wasm { kind: Kind::Transform, .. } => "transform",
             Body::Wasm { kind: Kind::Matcher, .. } => "matcher",
-            Body::Native(_) => "native",
+            Body::Condition(verdict) => verdict.dialect(),
         }
     }
 }
@@ -117,7 +132,7 @@ impl Stage {
 /// What happens to an event, per cause. Each is explicit: a stream has no 5xx to fall back on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureRules {
-    /// Trap, memory limit, error answered, invalid reply, event too large.
+    /// Trap, memory limit, error answered, invalid reply, event too large; an error of an expression.
     pub on_trap: FailureRule,
     /// The guest's running time was used up.
     pub on_timeout: FailureRule,

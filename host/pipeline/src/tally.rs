@@ -7,12 +7,28 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tidegate_matching::Matcher;
+
+use crate::plan::RoutePlan;
+
 /// Distinct reasons kept per route; the rest is counted under `other`.
 const REASONS_MAX: usize = 256;
 
 /// Counts of one generation.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<BTreeMap<Arc<str>, RouteTally>>);
+pub struct Tally {
+    settled: Mutex<BTreeMap<Arc<str>, RouteTally>>,
+    conditions: Vec<Watched>,
+}
+
+/// A condition that counts its errors itself.
+#[derive(Debug)]
+struct Watched {
+    route: Arc<str>,
+    /// The policy, or the sink.
+    by: Arc<str>,
+    matcher: Matcher,
+}
 
 /// Counts of one route within one generation. Unit: events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,12 +53,42 @@ pub struct RouteTally {
     pub dead_lettered: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// Durable at a sink, by sink.
     pub delivered: BTreeMap<Arc<str>, u64>,
+    /// How often an expression of a condition came to an error, which is as if it did not hold; by policy or sink. Counted as it
+    /// happens: an event that comes again is counted again.
+    pub condition_errors: BTreeMap<Arc<str>, u64>,
 }
 
 impl Tally {
+    /// Nothing is settled yet. Errors of conditions are taken from the policies and targets of these routes.
+    pub fn of<'r>(routes: impl IntoIterator<Item = &'r RoutePlan>) -> Tally {
+        let mut conditions = Vec::new();
+        for route in routes {
+            let stages = route.stages.iter().map(|stage| (&stage.policy, &stage.matcher));
+            let targets = route.targets.iter().map(|target| (&target.id, &target.when));
+            conditions.extend(
+                stages.chain(targets).filter(|(_, matcher)| !matcher.is_all()).map(|(by, matcher)| Watched {
+                    route: route.id.clone(),
+                    by: by.clone(),
+                    matcher: matcher.clone(),
+                }),
+            );
+        }
+        Tally { conditions, ..Tally::default() }
+    }
+
     /// The counts so far, by route.
     pub fn snapshot(&self) -> BTreeMap<Arc<str>, RouteTally> {
-        self.lock().clone()
+        let mut routes = self.lock().clone();
+        for Watched { route, by, matcher } in &self.conditions {
+            match matcher.errors() {
+                0 => {}
+                errors => {
+                    let errors_by = &mut routes.entry(route.clone()).or_default().condition_errors;
+                    *errors_by.entry(by.clone()).or_default() += errors;
+                }
+            }
+        }
+        routes
     }
 
     pub(crate) fn add(&self, route: &Arc<str>, delta: &RouteTally) {
@@ -56,7 +102,7 @@ impl Tally {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, RouteTally>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,8 +118,12 @@ impl RouteTally {
         merge(&mut self.bypassed, &other.bypassed);
         merge(&mut self.rejected, &other.rejected);
         merge(&mut self.dead_lettered, &other.dead_lettered);
-        for (sink, count) in &other.delivered {
-            *self.delivered.entry(sink.clone()).or_default() += count;
+        for (total, delta) in
+            [(&mut self.delivered, &other.delivered), (&mut self.condition_errors, &other.condition_errors)]
+        {
+            for (who, count) in delta {
+                *total.entry(who.clone()).or_default() += count;
+            }
         }
     }
 }

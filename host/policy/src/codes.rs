@@ -59,4 +59,5 @@ codes! {
     WRITE_PATTERN "P162" "`mayWrite.attributes` lists attribute names, or beginnings of names with `*` at the end."
     MEMORY_TOO_SMALL "P163" "A module needs memory for at least eight times the largest event it is given."
     NO_STATE "P164" "Limits of a state are given, but the policy does not grant `state`."
+    NO_MODULE "P165" "A setting that only means something to a module, on a policy that decides by a condition."
 }

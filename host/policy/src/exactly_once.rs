@@ -87,7 +87,7 @@ fn queued(source: &Source, sink: &Sink) -> Vec<Diagnostic> {
 }
 
 fn has_state(policy: &FilterPolicy) -> bool {
-    policy.mode != Mode::Disabled && policy.wasm.capabilities.contains(&Capability::State)
+    policy.mode != Mode::Disabled && policy.is_granted(Capability::State)
 }
 
 fn stateful(source: &Source, policy: &FilterPolicy) -> Diagnostic {

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    Applies, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Meta, Mode,
-    RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
+    Applies, Body, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match, Meta,
+    Mode, RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched, Wasm,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
@@ -129,18 +129,34 @@ fn policy(policy: &FilterPolicy) -> Value {
         Mode::Enforce => "Enforce",
         Mode::Disabled => "Disabled",
     };
-    let isolation = match policy.wasm.isolation {
+    let (limits, failure) = (&policy.limits, &policy.failure);
+    let mut value = json!({
+        "meta": meta(&policy.meta),
+        "applies": applies,
+        "match": list(&policy.matches, entry),
+        "phase": policy.phase.word(),
+        "priority": policy.priority,
+        "limits": [millis(limits.timeout), json!(limits.memory), json!(limits.max_event_bytes)],
+        "state": [json!(policy.state.max_bytes), json!(policy.state.ttl.map(millis))],
+        "failure": [failure.on_trap.word(), failure.on_timeout.word(), failure.on_reject.word()],
+        "mode": mode,
+    });
+    let body = match &policy.body {
+        Body::Wasm(wasm) => module(wasm),
+        Body::Condition(rule) => json!({ "condition": condition(&rule.condition) }),
+    };
+    if let (Value::Object(value), Value::Object(body)) = (&mut value, body) {
+        value.extend(body);
+    }
+    value
+}
+
+fn module(wasm: &Wasm) -> Value {
+    let isolation = match wasm.isolation {
         Isolation::Worker => "worker",
         Isolation::Batch => "batch",
     };
-    let wasm = &policy.wasm;
-    let (limits, failure) = (&policy.limits, &policy.failure);
     json!({
-        "meta": meta(&policy.meta),
-        "applies": applies,
-        "match": list(&policy.matches, |entry| list(&entry.filters, condition)),
-        "phase": policy.phase.word(),
-        "priority": policy.priority,
         "module": wasm.module.to_string(),
         "digest": wasm.digest,
         "config": wasm.config,
@@ -148,11 +164,16 @@ fn policy(policy: &FilterPolicy) -> Value {
         "mayWrite": { "attributes": wasm.may_write.attributes, "data": wasm.may_write.data },
         "mayEmit": wasm.may_emit,
         "isolation": isolation,
-        "limits": [millis(limits.timeout), json!(limits.memory), json!(limits.max_event_bytes)],
-        "state": [json!(policy.state.max_bytes), json!(policy.state.ttl.map(millis))],
-        "failure": [failure.on_trap.word(), failure.on_timeout.word(), failure.on_reject.word()],
-        "mode": mode,
     })
+}
+
+fn entry(entry: &Match) -> Value {
+    let filters = list(&entry.filters, condition);
+    if entry.topics.is_empty() {
+        filters
+    } else {
+        json!({ "topics": list(&entry.topics, pattern), "filters": filters })
+    }
 }
 
 fn millis(duration: std::time::Duration) -> Value {

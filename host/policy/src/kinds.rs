@@ -2,12 +2,14 @@
 //!
 //! What documents say of one another is looked at when all are read: [`crate::set`].
 
+mod body;
 mod condition;
 mod delivery;
 pub(crate) mod policy;
 pub(crate) mod route;
 pub(crate) mod sink;
 pub(crate) mod source;
+mod topics;
 pub(crate) mod wasm;
 
 use std::sync::Arc;

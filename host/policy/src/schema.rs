@@ -9,7 +9,7 @@ mod policy;
 
 use serde_json::{Map, Value, json};
 
-use common::{closed, duration, integer, name, reference, size, words};
+use common::{closed, duration, integer, name, reference, size, topics, words};
 
 /// What a connector says of its configuration.
 #[derive(Clone, Debug)]
@@ -179,12 +179,7 @@ fn route() -> Value {
         "namespace": reference(),
         "when": {"$ref": "#/$defs/condition"},
         "extensions": {"$ref": "#/$defs/extensions"},
-        "names": {
-            "description": "Names given by matchers: `*` is one level, `>` all the rest.",
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "string", "maxLength": 256, "pattern": "^(>|([^/*>!][^/*>]*|\\*)(/([^/*>]+|\\*))*(/>)?)$"},
-        },
+        "names": topics("Names given by matchers: `*` is one level, `>` all the rest, `!` begins an exception."),
         "topic": {
             "description": "The topic or subject at the sink; begins with text, or with a name.",
             "type": "string",

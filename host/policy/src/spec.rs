@@ -3,6 +3,7 @@
 //! What is read here was refused unless it holds: references lead somewhere, numbers are within their limits, conditions
 //! name attributes. Whether a module exists, may be loaded and takes its configuration is not known here.
 
+mod body;
 mod delivery;
 mod pattern;
 
@@ -11,6 +12,7 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use serde_json::Value;
 use tidegate_cesql::Expression;
 
+pub use self::body::{Body, Rule};
 pub use self::delivery::{Breaker, Delivery, RateKey, RateLimit, Retry, Window};
 pub use self::pattern::{Bound, Case, Clause, Pattern, Range, Scalar, Test};
 pub use crate::places::Places;
@@ -220,7 +222,7 @@ pub enum Condition {
     Pattern(Pattern),
 }
 
-/// A decision about events, made by a module.
+/// A decision about events, made by a module or by a condition.
 #[derive(Clone, Debug)]
 pub struct FilterPolicy {
     /// Name, labels, places.
@@ -233,9 +235,9 @@ pub struct FilterPolicy {
     pub phase: Phase,
     /// Higher first; default 0. Ties by namespace/name.
     pub priority: i32,
-    /// The module.
-    pub wasm: Wasm,
-    /// What a call may cost.
+    /// What decides.
+    pub body: Body,
+    /// What a call of a module may cost.
     pub limits: Limits,
     /// What it may keep; of use where it is granted `state`.
     pub state: State,
@@ -246,6 +248,19 @@ pub struct FilterPolicy {
 }
 
 impl FilterPolicy {
+    /// The module, where one decides.
+    pub fn wasm(&self) -> Option<&Wasm> {
+        match &self.body {
+            Body::Wasm(wasm) => Some(wasm),
+            Body::Condition(_) => None,
+        }
+    }
+
+    /// Whether a module decides that is granted something.
+    pub fn is_granted(&self, capability: Capability) -> bool {
+        self.wasm().is_some_and(|wasm| wasm.capabilities.contains(&capability))
+    }
+
     /// Sorts policies as they run: phase, then priority (higher first), then namespace/name.
     pub fn order(&self) -> (Phase, Reverse<i32>, &Id) {
         (self.phase, Reverse(self.priority), &self.meta.id)
@@ -274,10 +289,12 @@ pub enum Applies {
     Selector(BTreeMap<String, String>),
 }
 
-/// AND of its conditions.
+/// AND of its conditions: at least one pattern or filter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
-    /// At least one.
+    /// Over the topic that the event came by; empty: whatever the topic. Not only exceptions.
+    pub topics: Vec<TopicPattern>,
+    /// All of them hold.
     pub filters: Vec<Condition>,
 }
 
@@ -426,7 +443,7 @@ impl Default for State {
 /// have a dead-letter sink, else `Reject`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The module trapped, or what it answered cannot be believed.
+    /// The module trapped, or what it answered cannot be believed; the expression that decides came to an error.
     pub on_trap: FailureRule,
     /// The module took longer than its `timeout`.
     pub on_timeout: FailureRule,

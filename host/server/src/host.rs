@@ -52,12 +52,14 @@ pub struct Room {
     pub window: WindowOptions,
     /// Instances alive at once, at most: one for each policy and lane. A pool reserves address space for them, not memory.
     pub instances: u32,
+    /// Conditions with nothing to look up, at most.
+    pub unindexed: usize,
 }
 
 impl Default for Room {
     /// Neither a gateway's nor a sidecar's.
     fn default() -> Room {
-        Room { window: WindowOptions::default(), instances: 1_000 }
+        Room { window: WindowOptions::default(), instances: 1_000, unindexed: ControlOptions::UNINDEXED_MAX }
     }
 }
 
@@ -250,6 +252,7 @@ fn control_options(options: &HostOptions) -> ControlOptions {
         development: options.development,
         window: options.room.window,
         grace: options.grace,
+        unindexed_max: options.room.unindexed,
     }
 }
 

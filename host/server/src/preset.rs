@@ -84,10 +84,14 @@ impl Preset {
             Preset::None => Room::default(),
             // 16,384 events are what a sink's queue holds: a lane alone can fill it. 4,000 instances: 10 policies over 50
             // sources of 8 lanes each.
-            Preset::Gateway => Room { window: WindowOptions { events: 16_384, bytes: 128 << 20 }, instances: 4_000 },
+            Preset::Gateway => {
+                Room { window: WindowOptions { events: 16_384, bytes: 128 << 20 }, instances: 4_000, ..Room::default() }
+            }
             // Two of the largest batches (1,024 events, 4 MiB) a lane: one is decided while the other is sent. 200 instances:
             // 12 policies over 2 sources of 8 lanes each.
-            Preset::Sidecar => Room { window: WindowOptions { events: 2_048, bytes: 8 << 20 }, instances: 200 },
+            Preset::Sidecar => {
+                Room { window: WindowOptions { events: 2_048, bytes: 8 << 20 }, instances: 200, ..Room::default() }
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 use tidegate_engine::{Decision, Guest, Kind, Worker};
 use tidegate_event::{Event, flat::FlatBatch};
 use tidegate_matching::Matcher;
-use tidegate_policy::cases::Verdict;
+use tidegate_pipeline::plan::Verdict;
+use tidegate_policy::cases;
 
 /// What one interface said about one event.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ async fn ask(guest: &Guest, worker: &mut Worker, kind: Kind, events: Vec<Event>,
 /// What became of one event.
 #[derive(Clone, Debug)]
 pub(crate) struct Fate {
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: cases::Verdict,
     /// The guest's, or what it failed with; empty where it gave none.
     pub(crate) reason: String,
     /// What goes on.
@@ -101,7 +102,7 @@ pub(crate) async fn fates(
     let wanted: Vec<Event> = events.iter().filter(|event| matcher.holds(event)).cloned().collect();
     let mut answered = answers(guest, worker, &wanted, now_ms).await.into_iter();
     let skipped = |event: &Event| Fate {
-        verdict: Verdict::Skip,
+        verdict: cases::Verdict::Skip,
         reason: String::new(),
         out: vec![event.clone()],
         names: Vec::new(),
@@ -113,6 +114,15 @@ pub(crate) async fn fates(
     events.iter().map(fate).collect()
 }
 
+/// What becomes of an event under a policy that decides by a condition.
+pub(crate) fn decided(of: &Verdict, matcher: &Matcher, event: &Event) -> Fate {
+    let (verdict, reason) =
+        if matcher.holds(event) { verdict(&of.of(event)) } else { (cases::Verdict::Skip, String::new()) };
+    let goes_on = matches!(verdict, cases::Verdict::Keep | cases::Verdict::Skip);
+    let out = if goes_on { vec![event.clone()] } else { Vec::new() };
+    Fate { verdict, reason, out, names: Vec::new() }
+}
+
 /// The interfaces' answers as one: the first that does not keep it decides; of what a transform has split, what goes on.
 fn fate(event: &Event, answers: &[Answer]) -> Fate {
     let mut out = vec![event.clone()];
@@ -120,7 +130,7 @@ fn fate(event: &Event, answers: &[Answer]) -> Fate {
     let mut refused = None;
     for answer in answers {
         let (verdict, reason) = verdict(&answer.decision);
-        if verdict != Verdict::Keep {
+        if verdict != cases::Verdict::Keep {
             refused = refused.or(Some((verdict, reason)));
         }
         names.extend(answer.names.iter().cloned());
@@ -136,20 +146,20 @@ fn fate(event: &Event, answers: &[Answer]) -> Fate {
     names.dedup();
     let (verdict, reason) = match refused {
         Some(refused) if out.is_empty() => refused,
-        Some(_) | None => (Verdict::Keep, String::new()),
+        Some(_) | None => (cases::Verdict::Keep, String::new()),
     };
     Fate { verdict, reason, out, names }
 }
 
 /// A decision in the words of cases.
-pub(crate) fn verdict(decision: &Decision) -> (Verdict, String) {
+pub(crate) fn verdict(decision: &Decision) -> (cases::Verdict, String) {
     let or_none = |reason: &Option<std::sync::Arc<str>>| reason.as_deref().unwrap_or_default().to_owned();
     match decision {
-        Decision::Keep => (Verdict::Keep, String::new()),
-        Decision::Drop(reason) => (Verdict::Drop, or_none(reason)),
-        Decision::Reject(reason) => (Verdict::Reject, or_none(reason)),
-        Decision::Retry(reason) => (Verdict::Retry, or_none(reason)),
-        Decision::Fault(fault) => (Verdict::Fail, fault.to_string()),
-        Decision::Undecided => (Verdict::Fail, "the module failed too often".to_owned()),
+        Decision::Keep => (cases::Verdict::Keep, String::new()),
+        Decision::Drop(reason) => (cases::Verdict::Drop, or_none(reason)),
+        Decision::Reject(reason) => (cases::Verdict::Reject, or_none(reason)),
+        Decision::Retry(reason) => (cases::Verdict::Retry, or_none(reason)),
+        Decision::Fault(fault) => (cases::Verdict::Fail, fault.to_string()),
+        Decision::Undecided => (cases::Verdict::Fail, "the module failed too often".to_owned()),
     }
 }

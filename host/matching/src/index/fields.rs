@@ -4,13 +4,20 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use tidegate_event::Event;
+
 use super::{
-    Scratch,
+    candidates::Scratch,
     intervals::Intervals,
     need::{Field, Key, What},
     radix::Radix,
 };
-use crate::{Seen, attribute::Attribute, pattern::test::number, payload::Json};
+use crate::{
+    attribute::Attribute,
+    pattern::test::number,
+    payload::{Json, Value},
+    topic,
+};
 
 type Map<V> = HashMap<Box<str>, V, RandomState>;
 
@@ -19,6 +26,8 @@ type Map<V> = HashMap<Box<str>, V, RandomState>;
 pub(super) struct Fields {
     core: Box<[(Attribute, Lookup)]>,
     extensions: Map<(Attribute, Lookup)>,
+    /// Beginnings of topics, with `/` between levels.
+    topics: Radix,
     data: Option<Paths>,
 }
 
@@ -26,8 +35,19 @@ pub(super) struct Fields {
 const EXTENSIONS_ASKED_MAX: usize = 4;
 
 impl Fields {
-    pub(super) fn find(&self, seen: &Seen<'_>, scratch: &mut Scratch) {
-        let event = seen.event();
+    /// Whether anything is looked up that is not in the payload.
+    pub(super) fn has_attributes(&self) -> bool {
+        !(self.core.is_empty() && self.extensions.is_empty() && self.topics.is_empty())
+    }
+
+    pub(super) fn find_attributes(&self, event: &Event, scratch: &mut Scratch) {
+        if !self.topics.is_empty()
+            && let Some(topic) = topic::of(event)
+        {
+            let name = topic.name.as_bytes();
+            let byte = |at: usize| name.get(at).map(|byte| if *byte == topic.separator { b'/' } else { *byte });
+            self.topics.find(byte, |rules| scratch.find(rules));
+        }
         let mut ask = |attribute: &Attribute, lookup: &Lookup| {
             attribute.passes(event, |value| {
                 lookup.attribute(value, scratch);
@@ -44,9 +64,10 @@ impl Fields {
                 ask(attribute, lookup);
             }
         }
-        if let Some(paths) = &self.data
-            && let Some(data) = seen.data()
-        {
+    }
+
+    pub(super) fn find_data(&self, data: Value<'_>, scratch: &mut Scratch) {
+        if let Some(paths) = &self.data {
             paths.find(data, scratch);
         }
     }
@@ -60,15 +81,15 @@ struct Paths {
 }
 
 impl Paths {
-    fn find(&self, value: &Json<'_>, scratch: &mut Scratch) {
-        match value {
-            Json::Array(elements) => elements.iter().for_each(|element| self.find(element, scratch)),
+    fn find(&self, value: Value<'_>, scratch: &mut Scratch) {
+        match value.json() {
+            Json::Array(elements) => elements.for_each(|element| self.find(element, scratch)),
             Json::Object(fields) => {
-                let named = fields.iter().filter_map(|(name, value)| Some((self.inside.get(&**name)?, value)));
+                let named = fields.filter_map(|field| Some((self.inside.get(field.name())?, field)));
                 named.for_each(|(paths, value)| paths.find(value, scratch));
             }
             Json::String(text) => self.here.text(text, scratch),
-            Json::Number(number) => self.here.number(*number, scratch),
+            Json::Number(number) => self.here.number(number, scratch),
             Json::Boolean(true) => self.here.text("true", scratch),
             Json::Boolean(false) => self.here.text("false", scratch),
             Json::Null => self.here.text("null", scratch),
@@ -151,6 +172,8 @@ impl Builder {
                     fields.extensions.insert(name.clone(), (Attribute::Extension(name), lookup));
                 }
                 Field::Attribute(attribute) => core.push((attribute, lookup)),
+                // Only beginnings are looked up for it.
+                Field::Topic => fields.topics = lookup.prefixes,
                 Field::Data(path) => {
                     let paths = fields.data.get_or_insert_default();
                     path.into_iter().fold(paths, |paths, name| paths.inside.entry(name).or_default()).here = lookup;
@@ -164,10 +187,17 @@ impl Builder {
 impl Collected {
     fn build(self) -> Lookup {
         Lookup {
-            exact: self.exact.into_iter().map(|(text, rules)| (text, rules.into())).collect(),
+            exact: self.exact.into_iter().map(|(text, mut rules)| (text, distinct(&mut rules))).collect(),
             prefixes: Radix::new(self.prefixes),
             suffixes: Radix::new(self.suffixes),
             ranges: Intervals::new(&self.ranges),
         }
     }
+}
+
+/// Rules come in ascending order, but for the gate, which many ask for.
+fn distinct(rules: &mut Vec<u32>) -> Box<[u32]> {
+    rules.sort_unstable();
+    rules.dedup();
+    rules.as_slice().into()
 }

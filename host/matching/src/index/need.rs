@@ -33,8 +33,28 @@ pub(super) struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Field {
     Attribute(Attribute),
+    /// What the event came by.
+    Topic,
     /// Names of objects in one another; none: the payload itself.
     Data(Vec<Box<str>>),
+}
+
+impl Field {
+    /// Whether it is known without parsing the payload.
+    pub(super) fn is_attribute(&self) -> bool {
+        match self {
+            Field::Attribute(_) | Field::Topic => true,
+            Field::Data(_) => false,
+        }
+    }
+}
+
+/// What may be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    Anywhere,
+    /// Nothing that is in the payload.
+    Attributes,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +79,7 @@ impl Need {
             }
             Node::All(nodes) => Need::All(nodes.iter().map(Need::of).collect()),
             Node::Any(nodes) => Need::Any(nodes.iter().map(Need::of).collect()),
+            Node::Topics(names) => Need::any(names.beginnings().map(topic).collect()),
             Node::Cesql(expression) => expression.fact().map_or(Need::Unknown, fact),
             Node::Pattern(of) => pattern(of),
         }
@@ -72,21 +93,33 @@ impl Need {
         if needs.len() == 1 { needs.remove(0) } else { Need::Any(needs) }
     }
 
-    /// The keys to look up, one of which an event has if the rule holds for it: those that fewest rules share.
-    pub(super) fn rarest(&self, shares: &Shares) -> Option<Vec<&Key>> {
-        self.scored(shares).map(|(_, keys)| keys)
+    /// Whether there is anything to look up.
+    pub(super) fn is_known(&self) -> bool {
+        match self {
+            Need::Unknown => false,
+            Need::Key(_) => true,
+            Need::All(needs) => needs.iter().any(Need::is_known),
+            Need::Any(needs) => !needs.is_empty() && needs.iter().all(Need::is_known),
+        }
     }
 
-    fn scored(&self, shares: &Shares) -> Option<(Score, Vec<&Key>)> {
+    /// The keys to look up, one of which an event has if the rule holds for it: those that fewest rules share.
+    pub(super) fn rarest(&self, shares: &Shares, of: Where) -> Option<Vec<&Key>> {
+        self.scored(shares, of).map(|(_, keys)| keys)
+    }
+
+    fn scored(&self, shares: &Shares, of: Where) -> Option<(Score, Vec<&Key>)> {
         match self {
             Need::Unknown => None,
-            Need::Key(key) => Some((shares.score(key), vec![key])),
-            Need::All(needs) => needs.iter().filter_map(|need| need.scored(shares)).min_by_key(|(score, _)| *score),
+            Need::Key(key) => {
+                (of == Where::Anywhere || key.field.is_attribute()).then(|| (shares.score(key), vec![key]))
+            }
+            Need::All(needs) => needs.iter().filter_map(|need| need.scored(shares, of)).min_by_key(|(score, _)| *score),
             Need::Any(needs) => {
                 let mut worst = Score::default();
                 let mut all = Vec::new();
                 for need in needs {
-                    let (score, keys) = need.scored(shares)?;
+                    let (score, keys) = need.scored(shares, of)?;
                     worst = worst.max(score);
                     all.extend(keys);
                 }
@@ -145,7 +178,7 @@ impl<'n> Shares<'n> {
             (What::Within(Range { from: Some(_), to: Some(_) }), _) => (1, 1),
             (_, None) => (self.open.get(&key.field).copied().unwrap_or_default(), 0),
         };
-        (count, matches!(key.field, Field::Data(_)), Reverse(length))
+        (count, !key.field.is_attribute(), Reverse(length))
     }
 }
 
@@ -158,6 +191,11 @@ impl What {
             What::Within(_) => None,
         }
     }
+}
+
+/// Every topic begins with nothing: then there is nothing to look up.
+fn topic(beginning: String) -> Need {
+    if beginning.is_empty() { Need::Unknown } else { Need::key(&Field::Topic, What::Prefix(beginning.into())) }
 }
 
 fn fact(fact: &Fact) -> Need {

@@ -34,6 +34,7 @@ impl Radix {
             return Radix::default();
         }
         texts.sort();
+        texts.dedup();
         let mut radix = Radix::default();
         radix.node(&[]);
         // Node, its texts, and how many bytes they have in common with it.

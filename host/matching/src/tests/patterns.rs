@@ -1,10 +1,15 @@
 //! Event patterns, from documents to answers.
 
+use tidegate_cesql::FailureKind;
 use tidegate_event::{Event, Form, Value};
 use tidegate_policy::spec::Condition;
 use tidegate_policy::{ConfigProblem, ConnectorCheck, File, Options, Role};
 
-use crate::{Matcher, Seen};
+use crate::{
+    Matcher,
+    payload::Arena,
+    seen::{Payload, Seen},
+};
 
 struct Memory;
 
@@ -198,10 +203,11 @@ fn attributes_are_compared_in_canonical_form() {
 fn the_payload_is_parsed_only_when_needed() {
     let matcher = Matcher::condition(Some(&read("{pattern: {data: {a: [1]}, type: [other]}}")));
     let event = with_data(r#"{"a": 1}"#);
-    let seen = Seen::new(&event);
-    assert!(!matcher.holds_for(&seen) && !seen.is_parsed(), "the type is another");
+    let (mut arena, mut payload) = (Arena::default(), Payload::Unread);
+    let mut seen = Seen { event: &event, wanted: None, arena: &mut arena, payload: &mut payload };
+    assert!(!matcher.holds_for(&mut seen) && *seen.payload == Payload::Unread, "the type is another");
     let matcher = Matcher::condition(Some(&read("{pattern: {data: {a: [1]}, type: [t]}}")));
-    assert!(matcher.holds_for(&seen) && seen.is_parsed());
+    assert!(matcher.holds_for(&mut seen) && *seen.payload == Payload::At(0));
 }
 
 #[test]
@@ -218,4 +224,17 @@ fn errors_of_expressions_do_not_match_and_are_counted() {
     let matcher = Matcher::condition(Some(&read("{not: {cesql: n}}")));
     assert!(matcher.holds(&of(Value::Integer(1))));
     assert_eq!(matcher.errors(), 1);
+}
+
+#[test]
+fn what_decides_by_itself_tells_errors_and_does_not_count_them() {
+    let of = |n: Value<'_>| Event::builder().id("1").source("/s").ty("t").extension("n", n).build().unwrap();
+    let matcher = Matcher::condition(Some(&read("{cesql: n > 5}")));
+    assert_eq!(matcher.decides(&of(Value::Integer(6))), Ok(true));
+    assert_eq!(matcher.decides(&of(Value::Integer(5))), Ok(false));
+    assert_eq!(matcher.decides(&super::event("type=t")), Err(FailureKind::MissingAttribute));
+    assert_eq!(matcher.errors(), 0);
+    let matcher = Matcher::condition(Some(&read("{pattern: {data: {a: [1]}}}")));
+    assert_eq!(matcher.decides(&with_data(r#"{"a": 1}"#)), Ok(true));
+    assert_eq!(matcher.decides(&with_data("none")), Ok(false));
 }

@@ -17,7 +17,8 @@ use crate::{
     Plan,
     answers::Answers,
     dispatch::{self, Destination},
-    plan::RoutePlan,
+    plan::{RoutePlan, SourcePlan},
+    rules::Ruled,
 };
 
 /// What became of one event on one route.
@@ -38,9 +39,9 @@ pub struct Trace {
 pub struct Step {
     /// `namespace/name`.
     pub policy: Arc<str>,
-    /// Digest of the module that decides; `native` where the host does.
+    /// Digest of what decides.
     pub digest: String,
-    /// What it was asked as: `filter`, `transform`, `matcher`, `native`.
+    /// What a module was asked as, or the kind of condition: `filter`, `transform`, `matcher`, `cesql`, `pattern`.
     pub kind: &'static str,
     /// `None`: its conditions do not hold for the event, and it was not asked.
     pub decision: Option<&'static str>,
@@ -70,8 +71,8 @@ pub struct End {
 /// Each event on each route of the plan, by event. Stops early once `budget` is used up: the list is shorter then.
 pub async fn traces(plan: &Plan, events: &[Event], budget: Duration) -> Vec<Vec<Trace>> {
     let mut bench = Workbench::default();
-    let routes: BTreeMap<&str, &Arc<RoutePlan>> =
-        plan.sources.values().flat_map(|source| &source.routes).map(|route| (&*route.id, route)).collect();
+    let routes: BTreeMap<&str, Ruled<'_>> =
+        plan.sources.values().flat_map(SourcePlan::ruled).map(|route| (&*route.route.id, route)).collect();
     let (begin, now_ms) = (Instant::now(), crate::lane::now_ms());
     let mut all = Vec::with_capacity(events.len());
     for event in events {
@@ -80,23 +81,25 @@ pub async fn traces(plan: &Plan, events: &[Event], budget: Duration) -> Vec<Vec<
         }
         let mut traces = Vec::with_capacity(routes.len());
         for route in routes.values() {
-            traces.push(trace(plan, route, std::slice::from_ref(event), now_ms, &mut bench).await);
+            traces.push(trace(plan, *route, std::slice::from_ref(event), now_ms, &mut bench).await);
         }
         all.push(traces);
     }
     all
 }
 
-async fn trace(plan: &Plan, route: &Arc<RoutePlan>, event: &[Event], now_ms: u64, bench: &mut Workbench) -> Trace {
+async fn trace(plan: &Plan, route: Ruled<'_>, event: &[Event], now_ms: u64, bench: &mut Workbench) -> Trace {
+    bench.begin(route.index, event);
     let mut flow = Flow::new(event, now_ms, Sender::Answered, bench);
+    flow.start(route, bench);
     let mut steps = Vec::new();
-    for (position, stage) in route.stages.iter().enumerate() {
+    for (position, stage) in route.route.stages.iter().enumerate() {
         if flow.live.is_empty() {
             break;
         }
-        let asked = !flow.wanted(stage).is_empty();
         let (fates, version, held) = (flow.fates.len(), flow.version, flow.hold.is_some());
-        flow.stage(position, stage, bench).await;
+        flow.stage(route, position, bench).await;
+        let asked = flow.asked.last().is_some_and(|(last, _)| *last == position);
         let said = flow.fates.get(fates).map(|(_, fate)| said(fate));
         let held = flow.hold.as_ref().filter(|_| !held).map(|hold| ("retry", Some(hold.reason.to_string())));
         let (decision, reason) = said.or(held).unwrap_or(("keep", None));
@@ -111,8 +114,9 @@ async fn trace(plan: &Plan, route: &Arc<RoutePlan>, event: &[Event], now_ms: u64
             names: flow.outgoing().flat_map(|outgoing| outgoing.names.to_vec()).collect(),
         });
     }
+    flow.ask_targets(route, bench);
     let outputs = flow.outgoing().map(|outgoing| outgoing.event.clone()).collect();
-    Trace { route: route.id.clone(), steps, end: end(plan, route, &flow, event), outputs }
+    Trace { route: route.route.id.clone(), steps, end: end(plan, route.route, &flow, event), outputs }
 }
 
 fn said(fate: &Fate) -> (&'static str, Option<String>) {

@@ -2,28 +2,43 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{condition, references, wasm};
+use super::{body, condition, references, topics};
 use crate::{
     Options, codes,
     document::labels,
     mistakes::{Fields, Mistakes, Shape},
     set::{Draft, Kind, Rules, Set},
-    spec::{Applies, Capability, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, State},
+    spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, State},
     tree::Node,
     units::{DAY, GI, KI, MI, size_text},
 };
 
 const SHAPE: Shape = Shape {
     what: "a FilterPolicy",
-    keys: &["targetRefs", "selector", "match", "phase", "priority", "wasm", "limits", "state", "failure", "mode"],
-    later: &["cesql", "sql", "pattern", "rollout"],
+    keys: &[
+        "targetRefs",
+        "selector",
+        "match",
+        "phase",
+        "priority",
+        "wasm",
+        "cesql",
+        "sql",
+        "pattern",
+        "extensions",
+        "limits",
+        "state",
+        "failure",
+        "mode",
+    ],
+    later: &["rollout"],
 };
 const TARGET_REF: Shape = Shape { what: "an entry of `targetRefs`", keys: &["kind", "name", "namespace"], later: &[] };
 const SELECTOR: Shape = Shape { what: "`selector`", keys: &["matchLabels"], later: &["matchExpressions"] };
 const MATCH: Shape = Shape {
     what: "an entry of `match`",
-    keys: &["filters", "pattern", "cesql", "sql", "extensions"],
-    later: &["topics"],
+    keys: &["topics", "filters", "pattern", "cesql", "sql", "extensions"],
+    later: &[],
 };
 /// What may stand beside `filters`, and must hold as well.
 const BESIDE: [&str; 3] = ["pattern", "cesql", "sql"];
@@ -62,26 +77,12 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
     let state = state(fields.get("state"), mistakes);
     let mode =
         fields.get("mode").map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES, &["Shadow"]));
-    // Rules without a module are of the design, and said above to be for later.
-    let later = SHAPE.later.iter().any(|key| spec.get(key).is_some());
-    let wasm = match (fields.get("wasm"), later) {
-        (None, true) => None,
-        (_, _) => {
-            let hint = "the module that decides, as in `wasm: {module: file:mask.wasm}`";
-            fields.need("wasm", hint, mistakes).and_then(|node| wasm::read(node, options, mistakes))
-        }
-    };
-    if let (Some(wasm), Some(key)) = (&wasm, fields.key("state"))
-        && !wasm.capabilities.contains(&Capability::State)
-    {
-        let hint = "grant it, as in `wasm: {capabilities: [state]}`, or leave `state` out";
-        mistakes.hint(codes::NO_STATE, key, "limits of a state that the policy does not grant", hint);
-    }
+    let body = body::read(spec, &fields, options, mistakes);
     let sound = mistakes.count() == before;
-    if let (Some(phase), Some(priority), Some(wasm), Some(mode)) = (phase, priority, wasm, mode) {
+    if let (Some(phase), Some(priority), Some(body), Some(mode)) = (phase, priority, body, mode) {
         let failure =
             Failure { on_trap: FailureRule::Reject, on_timeout: FailureRule::Reject, on_reject: FailureRule::Reject };
-        let policy = FilterPolicy { meta, applies, matches, phase, priority, wasm, limits, state, failure, mode };
+        let policy = FilterPolicy { meta, applies, matches, phase, priority, body, limits, state, failure, mode };
         set.policies.push(Draft { document: policy, given: rules, sound });
     }
 }
@@ -117,13 +118,12 @@ fn matches(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Match> {
                 None => Vec::new(),
             };
             let more: Vec<_> = item.entries().iter().filter(|entry| BESIDE.contains(&entry.key.as_str())).collect();
-            // What comes later was refused above.
-            let later = MATCH.later.iter().any(|key| item.get(key).is_some());
-            if fields.get("filters").is_none() && more.is_empty() && !later {
+            let topics = fields.get("topics").map(|node| topics::read(node, "topics", mistakes));
+            if fields.get("filters").is_none() && more.is_empty() && topics.is_none() {
                 fields.need("filters", "leave `match` out to match everything", mistakes);
             }
             filters.extend(more.iter().filter_map(|entry| condition::read_dialect(entry, &extensions, mistakes)));
-            Some(Match { filters })
+            Some(Match { topics: topics.unwrap_or_default(), filters })
         })
         .collect()
 }

@@ -51,3 +51,14 @@ pub(super) fn name(description: &str) -> Value {
 pub(super) fn reference() -> Value {
     json!({"description": "Only the document's own.", "type": "string"})
 }
+
+/// Topic patterns.
+pub(super) fn topics(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 256,
+        "items": {"type": "string", "maxLength": 256, "pattern": "^!?(>|([^/*>!][^/*>]*|\\*)(/([^/*>]+|\\*))*(/>)?)$"},
+    })
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::common::{closed, duration, integer, name, reference, size, words};
+use super::common::{closed, duration, integer, name, reference, size, topics, words};
 
 const CESQL: &str = "An expression of CloudEvents SQL, as in `type LIKE 'com.acme.%'`.";
 const PATTERN: &str =
@@ -12,6 +12,7 @@ pub(super) fn policy() -> Value {
     let target =
         json!({"kind": {"const": "Route"}, "name": name("A route of the namespace."), "namespace": reference()});
     let entry = json!({
+        "topics": topics("Topics that events came by, of which one must fit: `*` is one level, `>` all the rest, `!` begins an exception."),
         "filters": {
             "description": "Conditions of which all must hold.",
             "type": "array",
@@ -25,7 +26,7 @@ pub(super) fn policy() -> Value {
     });
     let mut entry = closed("Everything in it must hold.", entry, &[]);
     let one = |key: &str| json!({"required": [key]});
-    entry["anyOf"] = json!([one("filters"), one("pattern"), one("cesql"), one("sql")]);
+    entry["anyOf"] = json!([one("topics"), one("filters"), one("pattern"), one("cesql"), one("sql")]);
     let limits = json!({
         "timeout": duration("The module's own running time of a call, 1ms to 10s; default 20ms."),
         "memory": size("Linear memory of an instance, 1Mi to 1Gi and at least 8 times `maxEventBytes`; default 64Mi."),
@@ -37,7 +38,7 @@ pub(super) fn policy() -> Value {
     });
     let rules = ["Retry", "DeadLetter", "Drop", "Bypass", "Pause", "Reject"];
     let failure = json!({
-        "onTrap": words("The module trapped, or what it answered cannot be believed.", &rules),
+        "onTrap": words("The module trapped, or what it answered cannot be believed; or an expression came to an error.", &rules),
         "onTimeout": words("The module took longer than its `timeout`.", &rules),
         "onReject": words("The module said that the event is wrong.", &rules),
     });
@@ -59,12 +60,17 @@ pub(super) fn policy() -> Value {
         "phase": words("When in the life of an event it runs.", &["Admit", "Authorize", "Validate", "Transform", "Route", "Observe"]),
         "priority": integer("Within its phase; higher first, default 0.", i64::from(i32::MIN), i64::from(i32::MAX)),
         "wasm": wasm(),
+        "cesql": {"description": "Instead of a module: events for which it is not true are dropped. An expression of CloudEvents SQL.", "type": "string"},
+        "sql": {"description": "The same as `cesql`.", "type": "string"},
+        "pattern": {"description": "Instead of a module: events that it does not fit are dropped. An event pattern.", "type": "object"},
+        "extensions": {"$ref": "#/$defs/extensions"},
         "limits": closed("What a call may cost.", limits, &[]),
         "state": closed("What it may keep, where it is granted `state`.", state, &[]),
         "failure": closed("What happens to an event that it could not decide, by cause.", failure, &[]),
         "mode": words("Whether it decides.", &["Enforce", "Disabled"]),
     });
-    let mut policy = closed("A module, and what it decides about.", properties, &["phase", "wasm"]);
+    let mut policy = closed("What decides, and about which events.", properties, &["phase"]);
+    policy["oneOf"] = json!(["wasm", "cesql", "sql", "pattern"].map(one));
     policy["not"] = json!({"required": ["targetRefs", "selector"]});
     policy
 }

@@ -81,6 +81,7 @@ pub(crate) fn examples() -> Vec<(&'static str, String)> {
         ),
         ("P163", policy("{phase: Admit, wasm: {module: file:p.wasm}, limits: {memory: 16Mi, maxEventBytes: 4Mi}}")),
         ("P164", policy("{phase: Admit, wasm: {module: file:p.wasm}, state: {ttl: 1h}}")),
+        ("P165", policy("{phase: Admit, cesql: type = 'a', limits: {timeout: 1s}}")),
     ]
 }
 

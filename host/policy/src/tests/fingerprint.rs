@@ -60,6 +60,12 @@ fn every_change_of_meaning_shows() {
         ("ttl: 36h", "ttl: 37h"),
         ("onTimeout: Retry", "onTimeout: Pause"),
         ("mode: Disabled", "mode: Enforce"),
+        ("sales/*/in/>", "sales/*/in/*"),
+        ("!sales/test/>", "!sales/dev/>"),
+        ("match: [{topics: [sales]}]", "match: [{topics: [sale]}]"),
+        ("<> 'test'", "<> 'best'"),
+        ("failure: {onTrap: Retry}", "failure: {onTrap: Pause}"),
+        ("[\">\", 100]", "[\">=\", 100]"),
     ];
     for (from, to) in changes {
         assert!(EVERYTHING.contains(from), "{from}");

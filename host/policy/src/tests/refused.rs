@@ -90,8 +90,6 @@ fn what_comes_later_is_said_to_come_later() {
         with("rollout: {percent: 10}"),
         with("mode: Shadow"),
         with("failure: {breaker: {failures: 5}}"),
-        with("match: [{topics: [a]}]"),
-        policy("{phase: Admit, cesql: \"type = 'a'\"}"),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
     ];
@@ -100,6 +98,51 @@ fn what_comes_later_is_said_to_come_later() {
         let codes: Vec<_> = report.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(codes, ["P111"], "{report}");
     }
+}
+
+#[test]
+fn a_policy_has_one_body_and_only_what_belongs_to_it() {
+    for (body, code, says) in [
+        ("priority: 1", "P108", "`cesql: …` or `pattern: …`, which need no module"),
+        ("wasm: {module: file:p.wasm}, cesql: flag", "P127", "`cesql` beside `wasm`"),
+        ("cesql: flag, sql: flag", "P127", "`sql` beside `cesql`"),
+        ("pattern: {type: [a]}, cesql: flag", "P127", "`cesql` beside `pattern`"),
+        ("cesql: flag AND", "P154", "expected"),
+        ("cesql: LENGTH(type)", "P155", "true or false"),
+        ("cesql: sorce = 'a'", "P104", "list it under `extensions:`"),
+        ("cesql: 5", "P107", "a string"),
+        ("pattern: {}", "P112", "says nothing"),
+        ("pattern: {subject: a}", "P156", "a list"),
+        ("cesql: flag, limits: {timeout: 1s}", "P165", "`limits` beside `cesql`"),
+        ("sql: flag, state: {ttl: 1h}", "P165", "`state` beside `sql`"),
+        ("cesql: flag, failure: {onReject: Drop}", "P165", "`onReject` beside `cesql`"),
+        ("pattern: {type: [a]}, failure: {onTrap: Drop}", "P165", "`onTrap` beside `pattern`"),
+        ("wasm: {module: file:p.wasm}, extensions: [sorce]", "P103", "listed in the entry of `match`"),
+    ] {
+        let text = policy(&format!("{{phase: Admit, {body}}}"));
+        let report = run(&[("x", &text)], true).unwrap_err();
+        assert_eq!(report.diagnostics.len(), 1, "{body}: {report}");
+        refused(&text, code, says);
+    }
+    good(&policy("{phase: Admit, cesql: sorce = 'a', extensions: [sorce], failure: {onTrap: Bypass}}"));
+    good(&policy("{phase: Observe, pattern: {sorce: [a]}, extensions: [sorce]}"));
+}
+
+#[test]
+fn topics_are_patterns_with_something_that_fits() {
+    for (topics, code, says) in [
+        ("[]", "P112", "the list is empty"),
+        ("[\"!a\"]", "P140", "`topics` has exceptions only"),
+        ("[a//b]", "P140", "a level cannot be empty"),
+        ("[\">/a\"]", "P140", "can only be the last level"),
+        ("[a*]", "P140", "whole levels"),
+        ("orders", "P107", "expected a list"),
+    ] {
+        refused(&with(&format!("match: [{{topics: {topics}}}]")), code, says);
+    }
+    let many = |count: usize| with(&format!("match: [{{topics: [{}]}}]", vec!["a/b"; count].join(", ")));
+    refused(&many(257), "P151", "256 is the most");
+    good(&many(256));
 }
 
 #[test]

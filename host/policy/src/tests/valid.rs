@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
-    Applies, Breaker, Capability, Condition, Delivery, FailureRule, Isolation, Level, Limits, Malformed, Mode,
-    ModuleRef, Phase, RateKey, RateLimit, Retry, State, Unmatched, Window,
+    Applies, Body, Breaker, Capability, Condition, Delivery, Effect, FailureRule, FilterPolicy, Isolation, Level,
+    Limits, Malformed, Mode, ModuleRef, Phase, RateKey, RateLimit, Retry, State, Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -78,20 +78,24 @@ fn delays_of_retries_follow_each_other() {
 #[test]
 fn every_option_of_a_policy_is_read() {
     let documents = good(EVERYTHING);
-    let [mask, audit] = documents.policies.as_slice() else { panic!() };
+    let [_, _, mask, audit] = documents.policies.as_slice() else { panic!() };
+    let (module, audits) = (mask.wasm().unwrap(), audit.wasm().unwrap());
     assert_eq!(mask.applies, Applies::Routes(vec![documents.routes[0].meta.id.clone()]));
     assert_eq!(mask.matches.len(), 2);
+    let topics: Vec<_> = mask.matches[0].topics.iter().map(|topic| (topic.effect, topic.levels.len())).collect();
+    assert_eq!(topics, [(Effect::Includes, 4), (Effect::Excludes, 3)]);
+    assert!(mask.matches[1].topics.is_empty());
     assert_eq!(mask.matches[0].filters[0], Condition::Prefix(pairs("type", "com.acme.")));
     let Condition::Any(any) = &mask.matches[0].filters[1] else { panic!() };
     let Condition::All(all) = &any[1] else { panic!() };
     assert_eq!(all[1], Condition::Not(Box::new(Condition::Exact(pairs("id", "1")))));
     assert_eq!((mask.phase, mask.priority, mask.mode), (Phase::Transform, -100, Mode::Disabled));
-    assert_eq!(mask.wasm.module, ModuleRef::File("masks/mask.wasm".into()));
-    assert_eq!(mask.wasm.digest.as_deref().map(str::len), Some(71));
-    assert_eq!(mask.wasm.config, json!({"fields": ["card", {"deep": 1.5}], "on": true, "none": null}));
-    assert_eq!(mask.wasm.capabilities, [Capability::Log, Capability::State]);
-    assert_eq!((mask.wasm.may_write.attributes.join(","), mask.wasm.may_write.data), ("subject,x*".into(), true));
-    assert_eq!((mask.wasm.may_emit, mask.wasm.isolation), (4, Isolation::Batch));
+    assert_eq!(module.module, ModuleRef::File("masks/mask.wasm".into()));
+    assert_eq!(module.digest.as_deref().map(str::len), Some(71));
+    assert_eq!(module.config, json!({"fields": ["card", {"deep": 1.5}], "on": true, "none": null}));
+    assert_eq!(module.capabilities, [Capability::Log, Capability::State]);
+    assert_eq!((module.may_write.attributes.join(","), module.may_write.data), ("subject,x*".into(), true));
+    assert_eq!((module.may_emit, module.isolation), (4, Isolation::Batch));
     let limits = Limits { timeout: Duration::from_secs(1), memory: 128 << 20, max_event_bytes: 16 << 20 };
     assert_eq!(mask.limits, limits);
     let ttl = Some(Duration::from_secs(36 * 60 * 60));
@@ -102,8 +106,28 @@ fn every_option_of_a_policy_is_read() {
     assert_eq!(audit.applies, Applies::Selector([("team".to_owned(), "billing".to_owned())].into()));
     assert!(audit.applies_to(&documents.routes[0]), "a policy of `system` is for routes of other namespaces");
     assert_eq!(audit.limits, Limits::default());
-    assert_eq!((audit.wasm.may_emit, audit.wasm.isolation, audit.mode), (1, Isolation::Worker, Mode::Enforce));
-    assert_eq!((&audit.wasm.config, audit.wasm.capabilities.len(), audit.wasm.may_write.data), (&json!({}), 0, false));
+    assert_eq!((audits.may_emit, audits.isolation, audit.mode), (1, Isolation::Worker, Mode::Enforce));
+    assert_eq!((&audits.config, audits.capabilities.len(), audits.may_write.data), (&json!({}), 0, false));
+}
+
+#[test]
+fn a_policy_may_decide_without_a_module() {
+    let documents = good(EVERYTHING);
+    let [known, large, ..] = documents.policies.as_slice() else { panic!() };
+    let rule = |policy: &FilterPolicy| match &policy.body {
+        Body::Condition(rule) => rule.clone(),
+        Body::Wasm(_) => panic!("{}", policy.meta.id),
+    };
+    assert!(known.wasm().is_none() && !known.is_granted(Capability::State));
+    assert_eq!((rule(known).dialect(), rule(known).text.as_str()), ("cesql", "EXISTS sorce AND sorce <> 'test'"));
+    assert_eq!((known.matches[0].topics.len(), known.matches[0].filters.len()), (1, 0));
+    assert_eq!((known.failure.on_trap, known.failure.on_reject), (FailureRule::Retry, FailureRule::DeadLetter));
+    assert_eq!(
+        (rule(large).dialect(), rule(large).text.as_str()),
+        ("pattern", r#"{"data":{"total":[{"numeric":[">",100]}]}}"#)
+    );
+    let same = good(&EVERYTHING.replace("  cesql: EXISTS", "  sql: EXISTS"));
+    assert_eq!(same.fingerprint_input(), documents.fingerprint_input());
 }
 
 #[test]
@@ -192,7 +216,7 @@ fn policies_run_by_phase_then_priority_then_name() {
 #[test]
 fn places_lead_back_into_the_text() {
     let documents = good(EVERYTHING);
-    let places = &documents.policies[0].meta.places;
+    let places = &documents.policies[2].meta.places;
     let of = |pointer: &str| {
         let place = places.of(pointer).unwrap();
         let line = EVERYTHING.lines().nth(place.line - 1).unwrap();

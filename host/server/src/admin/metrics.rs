@@ -125,7 +125,12 @@ impl Sheet<'_> {
         let rejected = "Events refused to whoever sent them, and kept nowhere; by: policy, route or sink";
         self.caused("tidegate_rejected", rejected, ["by", "cause"], totals, |tally| &tally.rejected)?;
         let letters = "Events that rest in the dead letter; by: policy, sink, route or source";
-        self.caused("tidegate_dead_lettered", letters, ["by", "cause"], totals, |tally| &tally.dead_lettered)
+        self.caused("tidegate_dead_lettered", letters, ["by", "cause"], totals, |tally| &tally.dead_lettered)?;
+        let errors = totals.iter().flat_map(|(route, tally)| {
+            tally.condition_errors.iter().map(move |(by, count)| ([("route", &**route), ("by", &**by)], *count))
+        });
+        let help = "Evaluations of conditions that came to an error, which is no match; by: policy or sink";
+        self.counter("tidegate_condition_errors", help, errors)
     }
 
     fn lanes(&mut self, picture: &Picture) -> fmt::Result {

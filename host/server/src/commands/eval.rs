@@ -1,9 +1,9 @@
-//! `tidegate eval`: events through one module, without a host around it.
+//! `tidegate eval`: events through one module, or through a policy that needs none, without a host around it.
 
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tidegate_engine::{Capability, Decision, Fault, Guest, Kind, Worker};
 use tidegate_event::{Event, flat::Rights};
 use tidegate_matching::Matcher;
+use tidegate_policy::{cases::Verdict, spec::Body};
 
 use crate::{
     cli::Ending,
@@ -21,16 +22,19 @@ use crate::{
     event_text,
     host::{self, Room},
     human,
-    problem::because,
+    problem::{because, problem},
     runtime::{self, runtime},
-    testing::save::{self, Told},
-    trial::{self, Answer},
+    testing::{
+        folder::{Trouble, policy_of},
+        save::{self, Told},
+    },
+    trial::{self, Answer, Fate},
 };
 
 /// Options of `eval`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A component (.wasm)
+    /// A component (.wasm); or a document (.yaml, .yml, .json) whose first policy decides by `cesql` or `pattern`
     #[arg(value_name = "MODULE")]
     file: PathBuf,
     /// A file of CloudEvents in JSON: one, an array, or one a line; `-` reads stdin
@@ -60,7 +64,60 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     let runtime = runtime(runtime::THREADS)?;
     let events = event_text::read(&args.event)?;
+    if is_document(&args.file) {
+        return condition(&args, &events, out);
+    }
     runtime.block_on(evaluate(&args, events, out))
+}
+
+fn is_document(file: &Path) -> bool {
+    file.extension().and_then(|end| end.to_str()).is_some_and(|end| ["yaml", "yml", "json"].contains(&end))
+}
+
+/// Events through a policy that decides by a condition, its `match` included.
+fn condition(args: &Args, events: &[Event], out: &mut dyn Write) -> anyhow::Result<Ending> {
+    let shown = args.file.display();
+    let policy = match policy_of(&args.file) {
+        Ok(policy) => policy,
+        Err(Trouble::Failed(error)) => return Err(error),
+        Err(Trouble::Refused(report)) => {
+            writeln!(io::stderr(), "{report}\n\n{}", human::counted(report.diagnostics.len(), "mistake"))?;
+            return Ok(Ending::Refused);
+        }
+    };
+    let Body::Condition(rule) = &policy.body else {
+        let hint = "name the module itself instead, and give its configuration with `--config`";
+        return Err(problem(format!("the first policy of {shown} decides by a module"), hint));
+    };
+    if args.is_about_modules() {
+        let hint = "leave out --config, --grant, --may-write, --may-emit and --save";
+        return Err(problem(format!("the policy of {shown} has no module that anything could be given to"), hint));
+    }
+    let (verdict, matcher) = (tidegate_control::verdict(rule), Matcher::policy(&policy.matches));
+    let mut ending = Ending::Fine;
+    for event in events {
+        let Fate { verdict: word, reason, .. } = trial::decided(&verdict, &matcher, event);
+        if word == Verdict::Fail {
+            ending = Ending::Refused;
+        }
+        match args.output {
+            Output::Table if reason.is_empty() => {
+                writeln!(out, "{}  {}: {}", event.id(), verdict.dialect(), word.word())?;
+            }
+            Output::Table => {
+                let reason = human::plain(&reason);
+                writeln!(out, "{}  {}: {}, {reason}", event.id(), verdict.dialect(), word.word())?;
+            }
+            Output::Json => {
+                let mut answer = json!({"id": event.id(), "interface": verdict.dialect(), "verdict": word.word()});
+                if !reason.is_empty() {
+                    answer["reason"] = json!(reason);
+                }
+                writeln!(out, "{answer}")?;
+            }
+        }
+    }
+    Ok(ending)
 }
 
 async fn evaluate(args: &Args, events: Vec<Event>, out: &mut dyn Write) -> anyhow::Result<Ending> {
@@ -101,6 +158,12 @@ async fn evaluate(args: &Args, events: Vec<Event>, out: &mut dyn Write) -> anyho
 }
 
 impl Args {
+    /// Whether something is said that only a module could be given.
+    fn is_about_modules(&self) -> bool {
+        let given = self.config != json!({}) || self.may_emit != 1 || self.save.is_some();
+        given || !self.grant.is_empty() || !self.may_write.is_empty()
+    }
+
     /// What a case has to say, so that it goes the same way.
     fn told(&self) -> Told {
         Told {

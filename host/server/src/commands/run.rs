@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tidegate_control::{Desk, Generation, Status};
+use tidegate_control::{ControlOptions, Desk, Generation, Status};
 use tidegate_policy::Report;
 
 use crate::{
     admin::{Admin, args::AdminArgs},
     cli,
-    host::{Drained, Ending, Happened, Host, HostOptions, StartError},
+    host::{Drained, Ending, Happened, Host, HostOptions, Room, StartError},
     human,
     preset::{Preset, PresetArgs},
     problem::problem,
@@ -40,6 +40,9 @@ pub struct Args {
     /// End when every source has ended by itself (files without `follow`)
     #[arg(long)]
     once: bool,
+    /// Conditions with nothing that an index could look up, at most: every event is held against each of them
+    #[arg(long, value_name = "N", default_value_t = ControlOptions::UNINDEXED_MAX)]
+    max_unindexed: usize,
     #[command(flatten)]
     preset: PresetArgs,
     #[command(flatten)]
@@ -71,7 +74,7 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
         development: args.dev,
         state_dir,
         grace: args.grace,
-        room: preset.room(),
+        room: Room { unindexed: args.max_unindexed, ..preset.room() },
         status,
         orders: Some(orders),
     };

@@ -16,7 +16,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Conditions are those of the newest documents, in the order they meet them: Accepted, Resolved, Compiled, Verified, Programmed (they \
-decide what flows). Degraded says what runs and does not do well.")]
+decide what flows). Degraded says what runs and does not do well. Conditions of documents that no index can look up, because they \
+name no value, beginning or end, are listed: every event that gets so far is held against each of them.")]
 pub struct Args {
     /// How to write it
     #[arg(short, long, value_name = "FORM", default_value = "table")]
@@ -62,6 +63,11 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     for policy in items(status, "policies") {
         let module = format!("{} {}", text(policy, "module"), text(policy, "version"));
         table.row([text(policy, "policy"), module, human::digest(&text(policy, "digest")).to_owned()]);
+    }
+    section(&table, out)?;
+    let mut table = Table::new([("held against every event", Align::Left), ("condition", Align::Left)]);
+    for found in items(status, "unindexed") {
+        table.row([format!("{} {}", text(found, "kind"), text(found, "name")), text(found, "pointer")]);
     }
     section(&table, out)?;
     let mut table = Table::new([("route", Align::Left), ("behind", Align::Right), ("state", Align::Left)]);

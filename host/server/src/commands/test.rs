@@ -18,7 +18,7 @@ use crate::{
     problem::{OrProblem as _, problem},
     runtime::{self, runtime},
     testing::{
-        Base, Tests,
+        Base, Subject, Tests,
         folder::{SAMPLES, Trouble},
         report, run_all, update,
     },
@@ -28,7 +28,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Cases are YAML files in the folder `tests` of a filter; what they do not say (config, capabilities, mayWrite, mayEmit) is as in its \
-policy.yaml. Where there are events.jsonl and expected.jsonl, they are a case by themselves.")]
+policy.yaml; one that decides by `cesql` or `pattern` is tested without a module. Where there are events.jsonl and expected.jsonl, \
+they are a case by themselves.")]
 pub struct Args {
     /// Folders of filters
     #[arg(value_name = "FOLDER", default_value = ".")]
@@ -112,12 +113,18 @@ async fn one(
     }
     // Cases first: a mistake in them is told before anything is compiled.
     let (tests, base) = (Tests::find(folder)?, Base::of(folder)?);
-    let path = module(folder, &base, args)?;
-    let module = load(engine, &path).await?;
+    let loaded;
+    let subject = match &base.verdict {
+        Some(verdict) => Subject::Condition(verdict),
+        None => {
+            loaded = load(engine, &module(folder, &base, args)?).await?;
+            Subject::Module(engine, &loaded)
+        }
+    };
     let again;
-    let mut done = run_all(&tests, &base, engine, &module).await;
+    let mut done = run_all(&tests, &base, subject).await;
     if args.update && done.iter().any(|done| !done.problems.is_empty()) {
-        let updated = update::update(&done, &module)?;
+        let updated = update::update(&done, subject)?;
         for file in &updated.files {
             writeln!(io::stderr(), "updated {}", file.display()).or_problem("stderr is closed", "")?;
         }
@@ -128,7 +135,7 @@ async fn one(
         }
         // What a person meant and did not write down may still fail.
         again = Tests::find(folder)?;
-        done = run_all(&again, &base, engine, &module).await;
+        done = run_all(&again, &base, subject).await;
     }
     let failed = done.iter().filter(|done| !done.problems.is_empty()).count();
     total.failed += failed;
@@ -136,10 +143,14 @@ async fn one(
     let shown = folder.display().to_string();
     match args.output {
         Format::Text => {
-            let module = format!("{} {}", human::size(module.size() as u64), human::digest(module.digest()));
-            report::text(&shown, &module, &done, out).or_problem("stdout is closed", "")?;
+            let what = match subject {
+                Subject::Module(_, module) => human::size(module.size() as u64),
+                Subject::Condition(verdict) => verdict.dialect().to_owned(),
+            };
+            let what = format!("{what} {}", human::digest(subject.digest()));
+            report::text(&shown, &what, &done, out).or_problem("stdout is closed", "")?;
         }
-        Format::Json => total.json.push(report::as_json(&shown, module.digest(), &done)),
+        Format::Json => total.json.push(report::as_json(&shown, subject.digest(), &done)),
         Format::Junit => total.junit.push_str(&report::as_junit(&shown, &done)),
     }
     Ok(())

@@ -70,6 +70,13 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
     for unused in documents.unused() {
         writeln!(out, "warning: {unused}")?;
     }
+    for found in verified.unindexed() {
+        writeln!(
+            out,
+            "note: {} {}, {}: every event is held against it, for it has nothing to look up",
+            found.kind, found.name, found.pointer
+        )?;
+    }
     let files = human::counted(files, "file");
     writeln!(out, "No mistakes in {files}. As generation {} it can go live.", verified.generation())?;
     Ok(())
@@ -99,6 +106,11 @@ fn fine(verified: &Verified) -> serde_json::Value {
         "sinks": documents.sinks.iter().map(|d| d.meta.id.to_string()).collect::<Vec<_>>(),
         "routes": documents.routes.iter().map(|d| d.meta.id.to_string()).collect::<Vec<_>>(),
         "policies": policies,
+        "unindexed": verified
+            .unindexed()
+            .iter()
+            .map(|found| json!({"kind": found.kind, "name": &*found.name, "pointer": found.pointer}))
+            .collect::<Vec<_>>(),
         "warnings": documents.unused().iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

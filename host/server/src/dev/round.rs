@@ -19,7 +19,7 @@ use crate::{
     event_text, human,
     problem::{OrProblem as _, because, problem},
     testing::{
-        Base, Tests,
+        Base, Subject, Tests,
         folder::{SAMPLES, Trouble},
         report, run_all,
     },
@@ -65,18 +65,23 @@ fn refused(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 async fn try_candidate(folder: &Path, engine: &Engine, out: &mut dyn Write) -> Result<Option<Candidate>, Trouble> {
+    let base = Base::of(folder)?;
+    if base.verdict.is_some() {
+        let hint = "write documents, and try it with `tidegate test` and `tidegate eval`";
+        let what = format!("there is nothing to build in {}: its policy decides by a condition", folder.display());
+        return Err(problem(what, hint).into());
+    }
     let path = folder.join(CANDIDATE);
     let options = BuildOptions { out: Some(path.clone()), ..BuildOptions::default() };
     let owned = folder.to_owned();
     // Cargo takes its time; the host beside it must not wait for that.
     let built = tokio::task::spawn_blocking(move || build(&owned, &options)).await;
     built.or_problem("the build ended early", "")??;
-    let base = Base::of(folder)?;
     let module = load(engine, &path).await?;
     let has_cases = folder.join(crate::testing::folder::CASES).is_dir() || folder.join(SAMPLES[1]).is_file();
     if has_cases {
         let tests = Tests::find(folder)?;
-        let done = run_all(&tests, &base, engine, &module).await;
+        let done = run_all(&tests, &base, Subject::Module(engine, &module)).await;
         let failed = done.iter().filter(|done| !done.problems.is_empty()).count();
         if failed > 0 {
             let shown = folder.display().to_string();
@@ -197,10 +202,10 @@ pub(crate) fn places(documents: &Path, base: &Base) -> anyhow::Result<Vec<PathBu
         format!("the documents in {} have mistakes", documents.display()),
         "`tidegate validate` explains them",
     )?;
-    let named = policies.iter().map(|policy| {
-        let tidegate_policy::spec::ModuleRef::File(file) = &policy.wasm.module;
+    let named = policies.iter().filter_map(|policy| {
+        let tidegate_policy::spec::ModuleRef::File(file) = &policy.wasm()?.module;
         let folder = Path::new(policy.meta.places.file()).parent().unwrap_or(Path::new("")).to_owned();
-        folder.join(file)
+        Some(folder.join(file))
     });
     let mut places: Vec<PathBuf> = named.filter(|path| path.file_name() == Some(wanted)).collect();
     places.sort();

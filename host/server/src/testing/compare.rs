@@ -3,11 +3,10 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
-use tidegate_engine::{Kind, Module};
 use tidegate_policy::cases::{Case, Expect, Expected, Given, Line, Out, OutOf};
 
 use super::{
-    Planned,
+    Planned, Subject,
     run::{Ran, Tried},
 };
 use crate::{event_text, guest_lines::GuestLine, human, trial::Fate};
@@ -36,7 +35,7 @@ impl Problem {
 }
 
 /// Everything that is not as expected.
-pub(crate) fn compare(planned: &Planned, tried: &Tried, module: &Module) -> Vec<Problem> {
+pub(crate) fn compare(planned: &Planned, tried: &Tried, subject: Subject<'_>) -> Vec<Problem> {
     let case = &planned.case;
     match (tried, &case.given) {
         (Tried::Not(why), _) => vec![Problem::of_case(why.clone())],
@@ -50,7 +49,7 @@ pub(crate) fn compare(planned: &Planned, tried: &Tried, module: &Module) -> Vec<
         }
         (Tried::Ran(ran), _) => {
             let mut problems = events(case, ran);
-            problems.extend(case.out.as_ref().and_then(|out| whole_out(planned, out, ran, module)));
+            problems.extend(case.out.as_ref().and_then(|out| whole_out(planned, out, ran, subject)));
             problems.extend(case.log.as_ref().and_then(|log| lines(log, ran)));
             problems.extend(case.metrics.as_ref().and_then(|metrics| counters(metrics, ran)));
             problems
@@ -136,8 +135,8 @@ fn list(wanted: &[Expected], found: &[Value]) -> Option<Problem> {
     Some(Problem::with_diff(message, expected, found.iter().map(event_text::pretty).collect()))
 }
 
-fn whole_out(planned: &Planned, out: &Out, ran: &Ran, module: &Module) -> Option<Problem> {
-    let found = found_out(ran, module);
+fn whole_out(planned: &Planned, out: &Out, ran: &Ran, subject: Subject<'_>) -> Option<Problem> {
+    let found = found_out(ran, subject);
     match out {
         Out::Events(wanted) => list(wanted, &found),
         Out::File(path) => match golden(&planned.folder.join(path)) {
@@ -152,17 +151,13 @@ fn whole_out(planned: &Planned, out: &Out, ran: &Ran, module: &Module) -> Option
 }
 
 /// All that goes on; of a module that only names, the names of each event.
-pub(super) fn found_out(ran: &Ran, module: &Module) -> Vec<Value> {
-    if only_names(module) {
+pub(super) fn found_out(ran: &Ran, subject: Subject<'_>) -> Vec<Value> {
+    if subject.only_names() {
         let named = |(event, fate): (&tidegate_event::Event, &Fate)| json!({"id": event.id(), "names": fate.names});
         ran.events.iter().zip(&ran.fates).map(named).collect()
     } else {
         ran.fates.iter().flat_map(|fate| &fate.out).map(event_text::value).collect()
     }
-}
-
-fn only_names(module: &Module) -> bool {
-    module.kinds().iter().all(|kind| *kind == Kind::Matcher)
 }
 
 /// JSON values, one a line or not.

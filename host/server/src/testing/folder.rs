@@ -10,10 +10,11 @@ use tidegate_control::Connectors;
 use tidegate_engine::{Capability, GuestSpec};
 use tidegate_event::flat::Rights;
 use tidegate_matching::Matcher;
+use tidegate_pipeline::plan::Verdict;
 use tidegate_policy::{
     Diagnostic, File, Options, Place, Report,
     cases::{self, Case, Given, Out, Setting},
-    spec::{FilterPolicy, ModuleRef},
+    spec::{Body, FilterPolicy, ModuleRef},
 };
 
 use crate::{
@@ -29,13 +30,15 @@ pub(crate) const SAMPLES: [&str; 2] = ["events.jsonl", "expected.jsonl"];
 pub(crate) const POLICY: &str = "policy.yaml";
 
 /// What a module is given where a case says nothing else.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Base {
     pub(crate) spec: GuestSpec,
     /// Which events the policy wants.
     pub(crate) matcher: Matcher,
-    /// The file the policy names, where there is a policy.
+    /// The file the policy names, where there is a policy with a module.
     pub(crate) module: Option<PathBuf>,
+    /// What decides where the policy has no module.
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// A case and where it stands.
@@ -72,41 +75,43 @@ impl From<anyhow::Error> for Trouble {
 impl Base {
     /// From the policy of the folder; without one, as a policy that says nothing.
     pub(crate) fn of(folder: &Path) -> Result<Base, Trouble> {
-        match policy(folder)? {
-            Some(policy) => {
-                let ModuleRef::File(module) = &policy.wasm.module;
-                Ok(Base {
-                    spec: tidegate_control::guest_spec(&policy),
-                    matcher: Matcher::policy(&policy.matches),
-                    module: Some(folder.join(module)),
-                })
+        let Some(policy) = policy(folder)? else { return Ok(Base::nothing()) };
+        let matcher = Matcher::policy(&policy.matches);
+        Ok(match &policy.body {
+            Body::Wasm(wasm) => {
+                let ModuleRef::File(module) = &wasm.module;
+                let spec = tidegate_control::guest_spec(&policy, wasm);
+                Base { spec, matcher, module: Some(folder.join(module)), verdict: None }
             }
-            None => Ok(Base {
-                spec: module_file::spec(
-                    &serde_json::json!({}),
-                    BTreeSet::<Capability>::new(),
-                    Rights { emit: 1, ..Rights::default() },
-                ),
-                matcher: Matcher::all(),
-                module: None,
-            }),
-        }
+            Body::Condition(rule) => {
+                Base { matcher, verdict: Some(tidegate_control::verdict(rule)), ..Base::nothing() }
+            }
+        })
+    }
+
+    fn nothing() -> Base {
+        let rights = Rights { emit: 1, ..Rights::default() };
+        let spec = module_file::spec(&serde_json::json!({}), BTreeSet::<Capability>::new(), rights);
+        Base { spec, matcher: Matcher::all(), module: None, verdict: None }
     }
 }
 
 /// The first policy of `policy.yaml`.
 fn policy(folder: &Path) -> Result<Option<FilterPolicy>, Trouble> {
     let path = folder.join(POLICY);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let file = text(&path)?;
+    if path.exists() { policy_of(&path).map(Some) } else { Ok(None) }
+}
+
+/// The first policy of a file of documents.
+pub(crate) fn policy_of(path: &Path) -> Result<FilterPolicy, Trouble> {
+    let file = text(path)?;
     let registry = connectors::registry();
     let options = Options { development: true, connectors: &Connectors(&registry) };
     let policies = tidegate_policy::policies(std::slice::from_ref(&file), &options).map_err(Trouble::Refused)?;
     let first = policies.into_iter().next();
-    let none = || problem(format!("no FilterPolicy in {}", file.path), "it says how the module is configured");
-    first.map(Some).ok_or_else(|| none().into())
+    let none =
+        || problem(format!("no FilterPolicy in {}", file.path), "it says what decides, and how a module is configured");
+    first.ok_or_else(|| none().into())
 }
 
 impl Tests {

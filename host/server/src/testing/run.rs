@@ -8,12 +8,13 @@ use std::{
 use tidegate_control::config_schema;
 use tidegate_engine::{Capability, Engine, Guest, GuestSpec, Module, VerifyError, Worker};
 use tidegate_event::Event;
+use tidegate_pipeline::plan::Verdict;
 use tidegate_policy::{
     cases::{Case, Given, GivenEvent, Setting},
     spec,
 };
 
-use super::{Base, Planned};
+use super::{Base, Planned, Subject};
 use crate::{
     commands::module_file::verify_hint,
     event_text,
@@ -51,7 +52,11 @@ pub(crate) struct Ran {
     pub(crate) metrics: Vec<(String, u64)>,
 }
 
-pub(crate) async fn try_case(planned: &Planned, base: &Base, engine: &Engine, module: &Module) -> Tried {
+pub(crate) async fn try_case(planned: &Planned, base: &Base, subject: Subject<'_>) -> Tried {
+    let (engine, module) = match subject {
+        Subject::Module(engine, module) => (engine, module),
+        Subject::Condition(verdict) => return decide(planned, base, verdict),
+    };
     let spec = spec_of(&planned.case, base);
     let policy = spec.policy.to_string();
     let tried = run(planned, base, engine, module, spec).await;
@@ -90,6 +95,24 @@ async fn run(planned: &Planned, base: &Base, engine: &Engine, module: &Module, s
     metrics.sort();
     let (lines, suppressed) = (guest_lines::take(&policy), guest.suppressed_lines());
     Tried::Ran(Box::new(Ran { events, fates, lines, suppressed, metrics }))
+}
+
+/// What a condition decides, without an engine.
+fn decide(planned: &Planned, base: &Base, verdict: &Verdict) -> Tried {
+    let Setting { config, capabilities, may_write, may_emit, timeout, now_ms: _ } = &planned.case.setting;
+    let of_modules = config.is_some() || capabilities.is_some() || may_write.is_some() || may_emit.is_some();
+    if of_modules || timeout.is_some() || matches!(planned.case.given, Given::Refused(_)) {
+        return Tried::Not(
+            "the policy decides by a condition: there is no module that anything could be given to".into(),
+        );
+    }
+    match events(planned) {
+        Ok(events) => {
+            let fates = events.iter().map(|event| trial::decided(verdict, &base.matcher, event)).collect();
+            Tried::Ran(Box::new(Ran { events, fates, lines: Vec::new(), suppressed: 0, metrics: Vec::new() }))
+        }
+        Err(why) => Tried::Not(why),
+    }
 }
 
 /// Ways in which the config does not fit the module's own schema: a host refuses these before the module is asked.

@@ -7,10 +7,9 @@ use std::{
 };
 
 use serde_json::Value;
-use tidegate_engine::Module;
 use tidegate_policy::cases::{Expected, Given, Out, OutOf, Rewrite, Spot, rewrite};
 
-use super::{Done, compare, folder, run::Tried};
+use super::{Done, Subject, compare, folder, run::Tried};
 use crate::{
     event_text,
     problem::{OrProblem as _, problem},
@@ -26,7 +25,7 @@ pub(crate) struct Updated {
 }
 
 /// Writes the golden files of cases that failed, and the `out` and `names` that stand in them.
-pub(crate) fn update(done: &[Done<'_>], module: &Module) -> anyhow::Result<Updated> {
+pub(crate) fn update(done: &[Done<'_>], subject: Subject<'_>) -> anyhow::Result<Updated> {
     let mut updated = Updated::default();
     let mut inline: BTreeMap<&str, Vec<Rewrite>> = BTreeMap::new();
     for Done { case, tried, problems } in done {
@@ -38,12 +37,12 @@ pub(crate) fn update(done: &[Done<'_>], module: &Module) -> anyhow::Result<Updat
         match &case.case.out {
             Some(Out::File(path)) => {
                 let path = case.folder.join(path);
-                if golden(&path, &compare::found_out(ran, module))? {
+                if golden(&path, &compare::found_out(ran, subject))? {
                     updated.files.push(path);
                 }
             }
             Some(Out::Events(wanted)) if exact(wanted) => {
-                let events = compare::found_out(ran, module).iter().map(|event| brief(event, None)).collect();
+                let events = compare::found_out(ran, subject).iter().map(|event| brief(event, None)).collect();
                 inline.entry(&case.file).or_default().push(Rewrite { case: number, spot: Spot::Out, value: events });
             }
             Some(Out::Events(_)) => updated.left.push(case.case.name.clone()),

@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tidegate_control::{
-    KeptGeneration, KeptPolicy, Owner, Picture,
+    KeptGeneration, KeptPolicy, Owner, Picture, Unindexed,
     book::Paused,
     conditions::conditions,
     edit::Document,
@@ -45,12 +45,15 @@ fn shown(picture: &Picture) -> Value {
     let policies: Vec<Value> = generation
         .map(|live| live.policies.iter().map(KeptPolicy::from).map(|found| policy(&found)).collect())
         .unwrap_or_default();
+    let unindexed: Vec<Value> =
+        generation.map(|live| live.unindexed.iter().map(unindexed).collect()).unwrap_or_default();
     let more = json!({
         "phase": phase(picture.phase),
         "owner": owner(deployed.owner),
         "pin": deployed.pin.as_ref().map(|pin| json!({"generation": pin.generation, "who": pin.who})),
         "conditions": conditions,
         "policies": policies,
+        "unindexed": unindexed,
         "paused": paused,
         "swaps": picture.swaps,
         "refusals": picture.refusals,
@@ -70,6 +73,11 @@ pub(super) fn owner(owner: Owner) -> &'static str {
 
 fn paused(route: &str, paused: &Paused) -> Value {
     json!({"route": route, "who": paused.who, "reason": paused.reason, "since": time(paused.at_ms)})
+}
+
+/// A condition that every event is held against.
+fn unindexed(found: &Unindexed) -> Value {
+    json!({"kind": found.kind, "name": *found.name, "pointer": found.pointer})
 }
 
 pub(super) fn policy(policy: &KeptPolicy) -> Value {

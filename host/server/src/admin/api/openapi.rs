@@ -153,6 +153,7 @@ fn schemas() -> Value {
             "conditions": list(&of("Condition")), "policies": list(&of("Policy")), "routes": list(&json!({"type": "object"})),
             "lanes": list(&json!({"type": "object"})), "sinks": list(&json!({"type": "object"})),
             "paused": list(&json!({"type": "object"})), "swaps": number, "refusals": number,
+            "unindexed": list(&object(json!({"kind": text, "name": text, "pointer": text}))),
         })),
         "Explain": object(json!({ "event": event })),
         "Step": object(json!({

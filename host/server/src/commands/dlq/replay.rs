@@ -92,6 +92,8 @@ pub(super) async fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Endin
         development: args.documents.dev,
         window: WindowOptions::default(),
         grace: args.patience,
+        // What the host has taken is taken here.
+        unindexed_max: usize::MAX,
     };
     let engine: Engine = host::engine(None, Room::default())?;
     let set = documents::read(&args.documents, &args.with)?;
