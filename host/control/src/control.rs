@@ -46,7 +46,7 @@ pub struct ControlOptions {
 }
 
 impl ControlOptions {
-    /// What [`ControlOptions::unindexed_max`] is where nothing is said: some 50 ns each, this is 13 µs an event.
+    /// What [`ControlOptions::unindexed_max`] is where nothing is said: at some tens of nanoseconds each, some microseconds an event.
     pub const UNINDEXED_MAX: usize = 256;
 }
 

@@ -51,8 +51,9 @@ impl Workbench {
         }
     }
 
-    /// For when there is nothing to do: gives back instances that have grown.
+    /// For when there is nothing to do: gives back instances that have grown, and room for batches.
     pub(crate) fn idle(&mut self) {
+        self.candidates = Candidates::default();
         self.workers.values_mut().for_each(Worker::shrink);
     }
 
