@@ -91,6 +91,7 @@ impl<'r> Host<'r> {
             development: true,
             window: WindowOptions::default(),
             grace: Duration::from_secs(30),
+            unindexed_max: ControlOptions::UNINDEXED_MAX,
         };
         let control = runtime.block_on(async {
             let engine = Engine::new(EngineOptions::default()).unwrap();
