@@ -92,6 +92,11 @@ fn enrich_in_go() {
 }
 
 #[test]
+fn dedupe_window_in_go() {
+    events_come_out("go/dedupe-window");
+}
+
+#[test]
 fn minimal_in_assemblyscript() {
     events_come_out("assemblyscript/minimal");
 }
@@ -99,6 +104,11 @@ fn minimal_in_assemblyscript() {
 #[test]
 fn order_guard_in_assemblyscript() {
     events_come_out("assemblyscript/order-guard");
+}
+
+#[test]
+fn dedupe_window_in_assemblyscript() {
+    events_come_out("assemblyscript/dedupe-window");
 }
 
 #[test]

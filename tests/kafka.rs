@@ -9,4 +9,5 @@ mod network;
 mod poison;
 mod pressure;
 mod rebalance;
+mod state;
 mod stop;

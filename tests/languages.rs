@@ -1,4 +1,5 @@
-//! The SDKs in the real engine, without a host around it: that they agree, that they last, and what they say when they fail.
+//! The SDKs in the real engine, without a host around it: that they agree, that they last, and what they say when they fail. And what a
+//! host tells of it.
 
 mod agreement;
 mod assemblyscript;
@@ -6,4 +7,5 @@ mod failures;
 mod go;
 mod lab;
 mod lasting;
+mod told;
 mod vectors;

@@ -13,8 +13,13 @@ use crate::rig::host::{Start, lines, size};
 use crate::rig::random::Random;
 use crate::support::{example, run};
 
+mod languages;
+
 /// `TIDEGATE_KILLS=200` makes a campaign of it.
 const KILLS: usize = 8;
+
+/// A compiler that is built for tests needs far longer for a whole Go runtime.
+const ROOM: [(&str, &str); 1] = [("TIDEGATE_COMPILE_LIMITS", "60s,2048Mi")];
 
 /// A folder with two inputs and the filter that lets each event through once.
 struct Rig {
@@ -28,7 +33,7 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("docs")).unwrap();
         let rig = Rig { dir, written: 0 };
-        rig.module(0);
+        rig.module("dedupe-window", 0);
         for input in ["left", "right"] {
             File::create(rig.path(input)).unwrap();
         }
@@ -44,8 +49,8 @@ impl Rig {
     }
 
     /// The same filter with another digest: a custom section that nobody reads (id 0, size, name, content).
-    fn module(&self, number: u8) {
-        let mut wasm = fs::read(example("dedupe-window")).unwrap();
+    fn module(&self, name: &str, number: u8) {
+        let mut wasm = fs::read(example(name)).unwrap();
         wasm.extend([0, 3, 1, b'v', number]);
         // Placed in one step: a host may read it at any time.
         let (new, place) = (self.dir.path().join("new.wasm"), self.dir.path().join("docs/dedupe.wasm"));
@@ -79,12 +84,12 @@ impl Rig {
     }
 
     fn start(&self) -> Start<'_> {
-        Start { args: &["--dev"], ..Start::new(self.dir.path()) }
+        Start { args: &["--dev"], env: &ROOM, ..Start::new(self.dir.path()) }
     }
 
     /// Reads the inputs to their end.
     fn once(&self) {
-        let host = Start { args: &["--dev", "--once"], ..Start::new(self.dir.path()) }.spawn();
+        let host = Start { args: &["--dev", "--once"], ..self.start() }.spawn();
         assert!(host.ended().success(), "{}", fs::read_to_string(self.dir.path().join("host.log")).unwrap());
     }
 
@@ -122,7 +127,7 @@ fn what_is_remembered_survives_a_restart_and_another_build_of_the_module() {
     rig.documents(false, "", "");
     rig.write("left", [1, 2, 1]);
     rig.once();
-    rig.module(1);
+    rig.module("dedupe-window", 1);
     rig.write("left", [2, 3, 3, 1]);
     rig.once();
     assert_eq!(rig.out(), firsts(&rig));
@@ -137,7 +142,7 @@ fn a_swap_takes_over_what_is_remembered() {
     let mut host = rig.start().spawn();
     let out = rig.path("out");
     host.until("the first events", || (lines(&out) == 2).then_some(()));
-    rig.module(1);
+    rig.module("dedupe-window", 1);
     rig.documents(true, ", priority: 7", "");
     host.logged("generation is live", 1);
     rig.write("left", [2, 1, 3]);
@@ -155,7 +160,7 @@ fn killed_hosts_decide_every_event_as_if_once() {
     rig.documents(true, "", "");
     let mut names = 0;
     for kill in 0..kills {
-        rig.module(u8::try_from(kill % 2).unwrap());
+        rig.module("dedupe-window", u8::try_from(kill % 2).unwrap());
         for input in ["left", "right"] {
             let ids: Vec<u64> = (0..4000).map(|_| random.below(names + 2000)).collect();
             rig.write(input, ids);

@@ -22,5 +22,6 @@ export { Counter } from "./assembly/metrics";
 export { Names } from "./assembly/names";
 export { Needs } from "./assembly/needs";
 export { Output } from "./assembly/output";
+export { Entries, Refused, state } from "./assembly/state";
 export { Kind, Value } from "./assembly/value";
 export { Verdict } from "./assembly/verdict";

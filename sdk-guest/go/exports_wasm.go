@@ -143,6 +143,8 @@ func begin(nowMs uint64, words uint32, bytes unsafe.Pointer, size uint32, index 
 // every language.
 func end() {
 	running = false
+	// What the module keeps of them the collector keeps.
+	clear(imported)
 	imported = imported[:0]
 	if cause := recover(); cause != nil {
 		fail(panicText(cause))

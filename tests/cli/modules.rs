@@ -52,6 +52,14 @@ fn inspect_says_why_needs_are_not_known() {
 }
 
 #[test]
+fn inspect_shows_what_a_module_with_state_may_keep() {
+    let module = example("dedupe-window");
+    let said = run(Path::new("."), &["inspect", module.to_str().expect("a path")]).fine();
+    assert!(said.contains("imports     state\n"), "{said}");
+    assert!(said.contains("state       16.0 MiB a lane, as long as the module says; a policy bounds both"), "{said}");
+}
+
+#[test]
 fn eval_shows_verdicts_with_reasons() {
     let test_order = ORDER.replace("order.placed", "order.test").replace(r#""id":"1""#, r#""id":"2""#);
     let said = eval(&example("order-guard"), &[], &format!("{ORDER}\n{test_order}\n"), 0);

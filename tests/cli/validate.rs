@@ -57,6 +57,27 @@ fn good_documents_are_listed_and_nothing_is_opened() {
 }
 
 #[test]
+fn what_a_policy_may_keep_is_shown() {
+    for (state, shown, json) in [
+        ("", "keeps 16.0 MiB a lane, as long as it says", r#"{"maxBytes":16777216,"ttlMs":null}"#),
+        (
+            "\n  state: {maxBytes: 1Gi, ttl: 36h}",
+            "keeps 1024.0 MiB a lane, 36h at most",
+            r#"{"maxBytes":1073741824,"ttlMs":129600000}"#,
+        ),
+    ] {
+        let policy = format!("{{module: file:guard.wasm, capabilities: [state]}}{state}");
+        let dir = folder(&[("a.yaml", &GOOD.replace("{module: file:guard.wasm}", &policy))]);
+        fs::copy(example("dedupe-window"), dir.path().join("guard.wasm")).expect("copy");
+        let said = run(dir.path(), &["validate", "--dev", "."]).fine();
+        assert!(said.contains(shown), "{said}");
+        let said = run(dir.path(), &["validate", "--dev", ".", "-o", "json"]).fine();
+        let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said["policies"][0]["state"].to_string(), json);
+    }
+}
+
+#[test]
 fn all_mistakes_of_all_files_come_in_one_run() {
     let misspelt = GOOD.replace("path: in.jsonl", "pth: in.jsonl").replace("sink: out", "sink: oout");
     let other = "apiVersion: tidegate.dev/v1alpha1\nkind: Sinc\nmetadata: {name: x}\nspec: {}\n";

@@ -106,14 +106,24 @@ fn order(id: &str) -> tidegate_event::EventBuilder {
     Event::builder().id(id).source("/shop/eu").ty("com.acme.order.placed")
 }
 
+/// Few names, which come again; at the end one that is too long to be remembered, and one that just is not.
+fn repeated() -> Vec<Event> {
+    let event = |source: &str, id: &str| Event::builder().id(id).source(source).ty("t").build().expect("an event");
+    let mut events: Vec<Event> =
+        (0..300).map(|n| event(["/shop/eu", "/shop/us"][n % 2], &format!("{}é", n * n % 41))).collect();
+    for length in [505, 504, 503, 502] {
+        events.push(event("/shop/eu", &"x".repeat(length)));
+    }
+    events
+}
+
 /// The example in each of its folders.
-async fn agree(folders: &[&str], config: &str) {
+async fn agree(folders: &[&str], config: &str, events: &[Event]) {
     let engine = lab::engine();
-    let events = events();
     let mut first: Option<Vec<String>> = None;
     for folder in folders {
         let mut worker = lab::worker(&engine, folder, &[], config).await;
-        let answers = lab::answers(&mut worker, &events).await;
+        let answers = lab::answers(&mut worker, events).await;
         let Some(first) = &first else {
             assert!(answers.iter().any(|answer| answer.starts_with("keep")), "{answers:?}");
             assert!(answers.iter().any(|answer| answer.starts_with("reject")), "{answers:?}");
@@ -136,6 +146,7 @@ async fn order_guard_decides_the_same_in_every_language() {
             "filters-examples/assemblyscript/order-guard",
         ],
         "null",
+        &events(),
     )
     .await;
 }
@@ -145,6 +156,21 @@ async fn redact_fields_makes_the_same_in_every_language() {
     agree(
         &["filters-examples/redact-fields", "filters-examples/go/redact-fields"],
         r#"{"fields": ["card", "customer.email", "items.note"]}"#,
+        &events(),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dedupe_window_remembers_the_same_in_every_language() {
+    agree(
+        &[
+            "filters-examples/dedupe-window",
+            "filters-examples/go/dedupe-window",
+            "filters-examples/assemblyscript/dedupe-window",
+        ],
+        r#"{"window_seconds": 60}"#,
+        &repeated(),
     )
     .await;
 }

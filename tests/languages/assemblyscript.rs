@@ -1,5 +1,5 @@
 //! AssemblyScript: what is built is small, the same wherever it is built, wants no capability it does not use, and its own tests
-//! pass; what a filter says when it fails.
+//! pass.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tidegate_build::{BuildError, BuildOptions, build};
-use tidegate_event::Event;
 
 use super::lab;
 use crate::support::{self, root};
@@ -100,47 +99,8 @@ fn a_package_that_cannot_be_a_module_is_refused_with_a_hint() {
     assert_eq!(said, "asc could not build F; ");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_filter_that_fails_says_why_in_its_own_words() {
-    let wasm = failing();
-    let engine = lab::engine();
-    let guest = lab::guest(&engine, &wasm, "null").await.expect("it takes no configuration");
-    let mut worker = tidegate_engine::Worker::new(&guest);
-    for (ty, words) in [
-        ("throw", "fault: trap: no order is like this: e2 (assembly/index.ts:5:"),
-        ("assert", "fault: trap: häßlich 😀 (assembly/index.ts:6:"),
-        ("long", "fault: trap: häßliches\nhäßliches\n"),
-        ("index", "fault: trap: Index out of range (~lib/"),
-        ("null", "fault: trap: Unexpected 'null'"),
-        ("memory", "fault: memory limit: linear memory in bytes would exceed 75497472"),
-        ("deep", "fault: trap: wasm trap: call stack exhausted"),
-    ] {
-        let events: Vec<Event> = (0..5).map(|n| event(&format!("e{n}"), if n == 2 { ty } else { "fine" })).collect();
-        lab::only_the_third_answers(&mut worker, &events, words).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_configuration_is_refused_in_the_filters_own_words() {
-    let engine = lab::engine();
-    let wasm = lab::wasm(&format!("{EXAMPLES}/order-guard"), &[]);
-    for (config, words) in [
-        (r#"{"test_type": 7}"#, "invalid type: integer `7`, expected a string"),
-        (r#"{"test_typ": "x"}"#, "unknown field `test_typ`, expected `test_type`"),
-        ("[]", "invalid type: sequence, expected struct Config"),
-    ] {
-        let refused = lab::guest(&engine, &wasm, config).await.expect_err("a wrong configuration");
-        let text = format!("{refused} {refused:?}");
-        assert!(text.contains(words), "{config}: {text}");
-    }
-}
-
-fn event(id: &str, ty: &str) -> Event {
-    Event::builder().id(id).source("/s").ty(ty).build().expect("an event")
-}
-
 /// The filter that fails in the SDK's own tests, as a component.
-fn failing() -> Vec<u8> {
+pub(super) fn failing() -> Vec<u8> {
     support::module(EXAMPLES, "minimal", &[]);
     let dir = tempfile::tempdir().expect("a folder");
     let sdk = root().join("sdk-guest/assemblyscript");

@@ -37,7 +37,7 @@ pub async fn guest(engine: &Engine, wasm: &[u8], config: &str) -> Result<Guest, 
     let spec = GuestSpec {
         policy: "tests/languages".into(),
         config: config.to_owned(),
-        capabilities: [Capability::Log, Capability::Metrics].into_iter().collect::<BTreeSet<_>>(),
+        capabilities: [Capability::Log, Capability::Metrics, Capability::State].into_iter().collect::<BTreeSet<_>>(),
         limits,
         rights: Rights { attributes: vec!["*".to_owned()], data: true, emit: 3, event_bytes: 2 * EVENT_BYTES },
         isolation: Isolation::Worker,

@@ -2,6 +2,7 @@
 //!
 //! A million batches take longer than a test may: `cargo bench --bench languages -- lasting` runs them.
 
+use tidegate_engine::Worker;
 use tidegate_event::{Event, Form};
 
 use super::lab;
@@ -31,9 +32,25 @@ async fn a_go_filter_lasts_with_its_collector_busy_and_events_of_8_mib_in_betwee
         let answers = lab::answers(&mut worker, events).await;
         assert!(answers.iter().all(|answer| answer == "keep"), "batch {batch}: {answers:?}");
     }
-    // All of it was one instance: a new one would have collected nothing yet.
-    let report = lab::answers(&mut worker, &[event("report", "report", Vec::new())]).await;
+    assert_collected(&mut worker).await;
+}
+
+/// All of it was one instance: a new one would have collected nothing yet.
+async fn assert_collected(worker: &mut Worker) {
+    let report = lab::answers(worker, &[event("report", "report", Vec::new())]).await;
     let collections = report[0].strip_prefix("drop: ").and_then(|text| text.strip_suffix(" collections"));
     let collections: u32 = collections.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{report:?}"));
     assert!(collections >= 20, "{collections} collections");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_go_filter_reads_is_what_it_wrote_with_its_collector_busy() {
+    let engine = lab::engine();
+    let mut worker = lab::worker(&engine, "tests/guests/state-go", &[], "null").await;
+    for batch in 0..400 {
+        let events: Vec<Event> = (0..10).map(|n| event(&(batch * 10 + n).to_string(), "t", Vec::new())).collect();
+        let answers = lab::answers(&mut worker, &events).await;
+        assert!(answers.iter().all(|answer| answer == "keep"), "batch {batch}: {answers:?}");
+    }
+    assert_collected(&mut worker).await;
 }

@@ -11,7 +11,7 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `path` | relative to the document | required |
-//! | `follow` | wait at the end for more | `false` |
+//! | `follow` | wait at the end for more; a host that was started with `--once` does not | `false` |
 //! | `format` | `cloudevents` or `lines` | `cloudevents` |
 //! | `envelope` | the rule for `lines`; may name `${file}`, `${path}`, `${line}`, `${offset}` | required for `lines`; `id` is `${offset}-${hash}` |
 //! | `validate` | `envelope` checks structure and attributes, `full` the grammar inside `data` too | `envelope` |
@@ -50,5 +50,5 @@ mod connector;
 mod sink;
 mod source;
 
-pub use connector::File;
+pub use connector::{File, FileToItsEnd};
 pub use source::SYNC_EVERY;

@@ -1,5 +1,6 @@
 //! Wraps a core module, that carries its component type, into a component.
 
+use wasm_encoder::{ComponentSection as _, RawSection};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -24,7 +25,7 @@ pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
         None => Ok(encoder),
     });
     let encoded = encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))?;
-    let bytes = without_names(&encoded).map_err(|error| error.to_string())?;
+    let bytes = without_names_and_tools(&encoded).ok_or("what was made of it is no component")?;
     let exports = exports(&bytes).map_err(|error| error.to_string())?;
     let has = |interface: &str| exports.iter().any(|name| name.starts_with(&format!("tidegate:guest/{interface}@")));
     let kinds: Vec<_> = KINDS.into_iter().filter(|kind| has(kind)).collect();
@@ -35,32 +36,40 @@ pub(crate) fn componentize(artifact: &Artifact) -> Result<Component, String> {
     Ok(Component { bytes, kinds })
 }
 
-/// Without the section that names the component's own parts: a kilobyte that nothing shows. (What a trap names stands in the core
-/// module, which keeps its names.)
-#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is kept as it is")]
-fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
-    let mut kept = Vec::with_capacity(component.len());
-    let (mut depth, mut copied) = (0_u32, 0);
-    for payload in Parser::new(0).parse_all(component) {
-        let payload = payload?;
-        match &payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 0 && section.name() == "component-name" => {
-                let range = section.range();
-                // Before the content: the section's id, and its size as a LEB128 number.
-                kept.extend_from_slice(&component[copied..range.start - 1 - leb128_bytes(range.len())]);
-                copied = range.end;
+/// Ids of sections, as the core and component binary formats number them.
+const CUSTOM: u8 = 0;
+const CORE_MODULE: u8 = 1;
+const COMPONENT: u8 = 4;
+
+/// Without the sections that name the component's own parts, a kilobyte that nothing shows, and that tell which tools had it in their
+/// hands: 50 bytes a part, and the label says more. (What a trap names stands in the core module's `name`, which stays.) `None` where it
+/// is no component.
+fn without_names_and_tools(binary: &[u8]) -> Option<Vec<u8>> {
+    let (header, mut rest) = binary.split_at_checked(8)?;
+    let is_component = header[4..] != [1, 0, 0, 0];
+    let mut kept = header.to_vec();
+    while let Some((&id, behind)) = rest.split_first() {
+        let (content, behind) = sized(behind)?;
+        rest = behind;
+        let inner;
+        let content = match id {
+            CUSTOM if matches!(sized(content)?.0, b"component-name" | b"producers") => continue,
+            CORE_MODULE | COMPONENT if is_component => {
+                inner = without_names_and_tools(content)?;
+                &inner
             }
-            _ => {}
-        }
+            _ => content,
+        };
+        RawSection { id, data: content }.append_to_component(&mut kept);
     }
-    kept.extend_from_slice(&component[copied..]);
-    Ok(kept)
+    Some(kept)
 }
 
-fn leb128_bytes(value: usize) -> usize {
-    (usize::BITS - value.max(1).leading_zeros()).div_ceil(7) as usize
+/// What is behind a size in LEB128 and has that size; and the rest.
+fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+    let size = bytes[..=end].iter().rev().fold(0_usize, |size, byte| size << 7 | usize::from(byte & 0x7f));
+    bytes[end + 1..].split_at_checked(size)
 }
 
 /// What the component itself exports. (Not what its module does: a Go module has the functions of all kinds.)
@@ -80,4 +89,31 @@ fn exports(component: &[u8]) -> wasmparser::Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn names_and_tools_go_and_everything_else_stays() {
+        let long = "x".repeat(300);
+        let text = |tools: &str, names: &str| {
+            format!(
+                r#"(component
+                    (core module (func (export "f")) (@custom "name" "\00\02\01m") {tools} (@custom "kept" "{long}"))
+                    (component (component {tools}) {tools})
+                    {names} (@custom "tidegate:label" "{{}}") {tools})"#
+            )
+        };
+        let with =
+            wat::parse_str(text(r#"(@custom "producers" "\00")"#, r#"(@custom "component-name" "\00")"#)).unwrap();
+        let without = wat::parse_str(text("", "")).unwrap();
+        assert!(with.len() > without.len());
+        assert_eq!(without_names_and_tools(&with).unwrap(), without);
+        assert_eq!(without_names_and_tools(&without).unwrap(), without);
+        assert_eq!(without_names_and_tools(&with[..with.len() - 1]), None);
+    }
 }

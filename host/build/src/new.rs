@@ -158,6 +158,9 @@ fn files(name: &str, language: Language, kind: Kind) -> Vec<(String, Vec<u8>)> {
         let of_folder = embedded::TEMPLATES.iter().filter_map(|(path, text)| Some((path.strip_prefix(&folder)?, text)));
         files.extend(of_folder.map(|(path, text)| (path.to_owned(), replaced(text))));
     }
+    // To begin with, the samples are also what flows.
+    let samples = files.iter().find(|(path, _)| path == "events.jsonl").map(|(_, bytes)| bytes.clone());
+    files.extend(samples.map(|bytes| ("in.jsonl".to_owned(), bytes)));
     let common =
         |path: &str| embedded::TEMPLATES.iter().find(|(name, _)| *name == path).map_or(&b""[..], |(_, text)| text);
     files.push((".gitignore".to_owned(), common("common/gitignore").to_vec()));

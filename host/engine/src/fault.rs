@@ -49,6 +49,14 @@ impl Fault {
         Fault::new(FaultCause::Reply, problem.to_string())
     }
 
+    /// Memory was refused; the guest may have said something about it.
+    pub(crate) fn memory(limit: &LimitExceeded, words: Option<&str>) -> Fault {
+        match words {
+            None => Fault::new(FaultCause::Memory, limit.to_string()),
+            Some(words) => Fault::new(FaultCause::Memory, format!("{limit}: {words}")),
+        }
+    }
+
     /// Classifies what wasmtime reports.
     pub(crate) fn from_call(error: &wasmtime::Error) -> Fault {
         if let Some(limit) = error.downcast_ref::<LimitExceeded>() {

@@ -13,7 +13,7 @@ use crate::{
         ApplyResult, AssignResult, Assignment, Batch, ConfigureResult, EvaluateResult, InfoRecord, Outcomes, Output,
     },
     engine::Engine,
-    fault::{Fault, FaultCause},
+    fault::{Fault, FaultCause, LastWords},
     imports::Shared,
     limits::{Limits, SETUP_TIMEOUT},
     module::{Kind, Module},
@@ -70,18 +70,19 @@ impl Live {
             let _running = engine.ticker().run();
             bounded(waits, SETUP_TIMEOUT, module.pre().instantiate_async(&mut store)).await
         };
-        match started {
+        if let Err(Failed::Error(error)) = &started
+            && error.is::<PoolConcurrencyLimitError>()
+        {
+            return Err(StartError::Busy(error.to_string()));
+        }
+        match ended(&store, started, SETUP_TIMEOUT) {
             Ok(instance) => {
                 let functions = Deciding::find(&mut store, instance, module);
                 Ok(Live { store, instance, engine: engine.clone(), functions, waits, settled: 0 })
             }
-            Err(Failed::Late) => Err(StartError::Fault(timed_out(SETUP_TIMEOUT))),
-            Err(Failed::Error(error)) if error.is::<PoolConcurrencyLimitError>() => {
-                Err(StartError::Busy(error.to_string()))
-            }
-            Err(Failed::Error(error)) => {
+            Err(fault) => {
                 engine.reaper().reap(store);
-                Err(StartError::Fault(fault(&error, SETUP_TIMEOUT)))
+                Err(StartError::Fault(fault))
             }
         }
     }
@@ -93,7 +94,7 @@ impl Live {
         store::arm(&mut self.store, SETUP_TIMEOUT);
         let _running = self.engine.ticker().run();
         let called = bounded(self.waits, SETUP_TIMEOUT, describe.call_async(&mut self.store, ())).await;
-        called.map(|(info,)| info).map_err(|e| e.fault(SETUP_TIMEOUT))
+        ended(&self.store, called, SETUP_TIMEOUT).map(|(info,)| info)
     }
 
     /// `Err`: it failed. `Ok(Err)`: it refused, in its own words.
@@ -106,7 +107,7 @@ impl Live {
             let _running = self.engine.ticker().run();
             bounded(self.waits, SETUP_TIMEOUT, configure.call_async(&mut self.store, (config,))).await
         };
-        let (answer,) = called.map_err(|e| e.fault(SETUP_TIMEOUT))?;
+        let (answer,) = ended(&self.store, called, SETUP_TIMEOUT)?;
         self.settled = self.memory();
         self.commit();
         Ok(answer.map(Needs::from))
@@ -142,7 +143,8 @@ impl Live {
         store::arm(&mut self.store, timeout);
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-        answer(bounded(self.waits, timeout, call).await, timeout)
+        let called = bounded(self.waits, timeout, call).await;
+        answer(ended(&self.store, called, timeout)?)
     }
 
     pub(crate) async fn apply(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Output, Fault> {
@@ -151,7 +153,8 @@ impl Live {
         store::arm(&mut self.store, timeout);
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-        answer(bounded(self.waits, timeout, call).await, timeout)
+        let called = bounded(self.waits, timeout, call).await;
+        answer(ended(&self.store, called, timeout)?)
     }
 
     pub(crate) async fn assign(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Assignment, Fault> {
@@ -160,7 +163,8 @@ impl Live {
         store::arm(&mut self.store, timeout);
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-        answer(bounded(self.waits, timeout, call).await, timeout)
+        let called = bounded(self.waits, timeout, call).await;
+        answer(ended(&self.store, called, timeout)?)
     }
 
     /// What it remembers during the next call.
@@ -229,6 +233,23 @@ impl Failed {
             Failed::Late => timed_out(timeout),
         }
     }
+
+    /// What the guest said of it.
+    fn last_words(&self) -> Option<&str> {
+        match self {
+            Failed::Error(error) => error.downcast_ref::<LastWords>().map(|last| &*last.0),
+            Failed::Late => None,
+        }
+    }
+}
+
+/// What came of a call. One in which memory was refused has failed, whatever it answers: it was let go on for its last words.
+fn ended<T>(store: &Store<Host>, called: Result<T, Failed>, timeout: Duration) -> Result<T, Fault> {
+    match (store.data().limiter.refused(), called) {
+        (None, called) => called.map_err(|failed| failed.fault(timeout)),
+        (Some(limit), Ok(_)) => Err(Fault::memory(&limit, None)),
+        (Some(limit), Err(failed)) => Err(Fault::memory(&limit, failed.last_words())),
+    }
 }
 
 /// Pure guests end by their own deadline, and their calls are never dropped. A guest with WASI may wait without running:
@@ -247,12 +268,8 @@ async fn bounded<T>(
     }
 }
 
-fn answer<T>(called: Result<(Result<T, String>,), Failed>, timeout: Duration) -> Result<T, Fault> {
-    match called {
-        Ok((Ok(reply),)) => Ok(reply),
-        Ok((Err(words),)) => Err(Fault::new(FaultCause::Error, words)),
-        Err(failed) => Err(failed.fault(timeout)),
-    }
+fn answer<T>((answered,): (Result<T, String>,)) -> Result<T, Fault> {
+    answered.map_err(|words| Fault::new(FaultCause::Error, words))
 }
 
 fn fault(error: &wasmtime::Error, timeout: Duration) -> Fault {

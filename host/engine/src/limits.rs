@@ -65,6 +65,10 @@ pub enum Isolation {
     Batch,
 }
 
+/// How often a call may ask for more memory than there is before it is ended on the spot. It has failed with the first time, but a
+/// runtime that is told no says why it needed it, and ends by itself; some ask a few times.
+const REFUSALS_MAX: u32 = 8;
+
 /// The guest asked for more than it may have. Typed, so that it is told apart from a trap.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} would exceed {limit}")]
@@ -80,16 +84,32 @@ pub(crate) struct Limiter {
     memory: usize,
     elements: usize,
     last_growth: usize,
+    /// Times that the call under way was told that there is no more memory.
+    refusals: u32,
 }
 
 impl Limiter {
     pub(crate) fn new(memory_max: usize) -> Limiter {
-        Limiter { memory_max, memory: 0, elements: 0, last_growth: 0 }
+        Limiter { memory_max, memory: 0, elements: 0, last_growth: 0, refusals: 0 }
     }
 
     /// Linear memory in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.memory
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// What the call under way was refused: it has failed, whatever comes of it.
+    pub(crate) fn refused(&self) -> Option<LimitExceeded> {
+        (self.refusals > 0).then(|| self.memory_exceeded())
+    }
+
+    fn memory_exceeded(&self) -> LimitExceeded {
+        LimitExceeded { what: "linear memory in bytes", limit: self.memory_max }
     }
 }
 
@@ -98,7 +118,10 @@ impl ResourceLimiter for Limiter {
         let growth = desired.saturating_sub(current);
         let total = self.memory.saturating_add(growth);
         if total > self.memory_max {
-            return Err(LimitExceeded { what: "linear memory in bytes", limit: self.memory_max }.into());
+            self.refusals += 1;
+            // A memory that begins too large is no question of the guest's that could be answered.
+            let ends = current == 0 || self.refusals > REFUSALS_MAX;
+            return if ends { Err(self.memory_exceeded().into()) } else { Ok(false) };
         }
         self.memory = total;
         self.last_growth = growth;

@@ -76,7 +76,9 @@ pub(crate) fn new(engine: &Engine, limits: &Limits, shared: &Arc<Shared>) -> Sto
 
 /// Sets the deadline of what runs next. The first slice may be a partial one, so it comes on top.
 pub(crate) fn arm(store: &mut Store<Host>, timeout: Duration) {
-    store.data_mut().deadline = Deadline { left: slices(timeout), used: 0 };
+    let host = store.data_mut();
+    host.deadline = Deadline { left: slices(timeout), used: 0 };
+    host.limiter.begin();
     store.set_epoch_deadline(1);
 }
 

@@ -43,6 +43,8 @@ pub struct HostOptions {
     pub status: Status,
     /// Changes that somebody asks for; `None`: nobody can.
     pub orders: Option<mpsc::Receiver<Order>>,
+    /// Whether it is there only until its sources have ended: then files are read to their end, and not followed.
+    pub ending: Ending,
 }
 
 /// Bounds of what a host takes on at once.
@@ -71,6 +73,7 @@ pub struct Host {
     watch: Option<Watch>,
     orders: Option<mpsc::Receiver<Order>>,
     grace: Duration,
+    ending: Ending,
     // Held for as long as the host lives.
     _lock: File,
 }
@@ -123,7 +126,7 @@ impl Host {
         let failed = StartError::Failed;
         let lock = lock_state(&options.state_dir).map_err(failed)?;
         let engine = engine(Some(options.state_dir.join("modules")), options.room).map_err(failed)?;
-        let control = Control::new(engine, connectors::registry(), control_options(&options));
+        let control = Control::new(engine, connectors::registry_for(options.ending), control_options(&options));
         let control = control.remembering().showing(options.status);
         let (control, watch) = match options.paths.is_empty() {
             true => {
@@ -137,12 +140,13 @@ impl Host {
                 (control, Some(Watch::new(options.paths, Some(&set))))
             }
         };
-        Ok(Host { control, watch, orders: options.orders, grace: options.grace, _lock: lock })
+        Ok(Host { control, watch, orders: options.orders, grace: options.grace, ending: options.ending, _lock: lock })
     }
 
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
-    /// [`Happened::Ended`] is told only where `ending` asks for it: a host without sources at work waits for documents.
-    pub async fn next(&mut self, ending: Ending, until: impl Future<Output = ()>) -> Happened {
+    /// [`Happened::Ended`] is told only to a host that is there until then: another without sources at work waits for documents.
+    pub async fn next(&mut self, until: impl Future<Output = ()>) -> Happened {
+        let ending = self.ending;
         let status = self.control.observe();
         let mut until = std::pin::pin!(until);
         let next = loop {
@@ -233,6 +237,7 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         room: Room::default(),
         status: Status::default(),
         orders: None,
+        ending: Ending::Ignored,
     };
     let set = read(paths)?;
     Ok((Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options)), set))

@@ -46,6 +46,14 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// `7d`: whole units, as a document writes it.
+pub(crate) fn span(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{ms}ms"), |(unit, word)| format!("{}{word}", ms / unit))
+}
+
 /// `10s`, `500ms`, `2m`; for the command line.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -118,6 +126,14 @@ mod tests {
         for wrong in ["", "10", "s", "1.5s", "-1s", "ten s", "18446744073709551615h"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn spans_are_whole_units() {
+        for (seconds, shown) in [(0, "0ms"), (1, "1s"), (90, "90s"), (3_600, "1h"), (129_600, "36h"), (604_800, "7d")] {
+            assert_eq!(span(Duration::from_secs(seconds)), shown);
+        }
+        assert_eq!(span(Duration::from_millis(1_500)), "1500ms");
     }
 
     #[test]

@@ -39,8 +39,20 @@ export function retry(reason?: string): Outcome;
 export class Module {
   /** What it says of itself. */
   describe(): { name: string; version: string; schema: string | null };
-  /** An instance with this configuration (a value, or JSON text). Throws what the module refuses it with. */
-  configure(config?: unknown): Instance;
+  /** An instance with this configuration (a value, or JSON text), which remembers what `state` does. Throws what the module refuses it with. */
+  configure(config?: unknown, state?: State): Instance;
+}
+
+/** Stands in for what a host remembers, without limits but those of a key and a value. */
+export class State {
+  /** The value of a key as bytes, whether its time is over or not. */
+  get(key: string): Uint8Array | undefined;
+  /** The same, as text. */
+  text(key: string): string | undefined;
+  /** How many keys there are. */
+  readonly size: number;
+  /** Empties it. */
+  forget(): void;
 }
 
 /** A configured module. A call that fails throws the module's own words. */
@@ -52,8 +64,10 @@ export class Instance {
   logged: { level: "trace" | "debug" | "info" | "warn" | "error"; message: string }[];
   /** What a counter stands at. */
   counted(name: string): bigint;
-  /** The host's clock, in milliseconds since the Unix epoch. */
+  /** The host's clock, in milliseconds since the Unix epoch: what is remembered ends by it. */
   nowMs: number;
+  /** What it remembers. */
+  state: State;
   /** The module's memory, in bytes. */
   readonly memory: number;
 }

@@ -21,6 +21,7 @@ import { compile } from "./compile.js";
 import { Module } from "./module.js";
 
 export { event, eventsFromJsonLines, value } from "./event.js";
+export { State } from "./state.js";
 
 /** Compiles the filter in a folder (a path or a file URL). */
 export function load(folder, entry) {

@@ -2,6 +2,7 @@
 
 import { flatten, inflate } from "./batch.js";
 import { VERDICTS } from "./layout.js";
+import { State } from "./state.js";
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder("utf-8", { fatal: true });
@@ -21,9 +22,9 @@ export class Module {
     return new Instance(this.#compiled).describe();
   }
 
-  /** An instance with this configuration. Throws what the module refuses it with. */
-  configure(config) {
-    const instance = new Instance(this.#compiled);
+  /** An instance with this configuration, and with the state of another if it is given. Throws what the module refuses it with. */
+  configure(config, state) {
+    const instance = new Instance(this.#compiled, state);
     instance.configure(config === undefined ? "null" : typeof config === "string" ? config : JSON.stringify(config));
     return instance;
   }
@@ -39,8 +40,11 @@ export class Instance {
   logged = [];
   /** The host's clock, in milliseconds. */
   nowMs = 0;
+  /** What it remembers. */
+  state;
 
-  constructor(compiled) {
+  constructor(compiled, state = new State()) {
+    this.state = state;
     const { exports } = new WebAssembly.Instance(compiled, this.#imports());
     this.#exports = exports;
     this.#call(() => exports._initialize?.());
@@ -130,7 +134,8 @@ export class Instance {
   }
 
   #imports() {
-    const string = (start, length) => text.decode(new Uint8Array(this.#exports.memory.buffer, start, length));
+    const bytes = (start, length) => new Uint8Array(this.#exports.memory.buffer).slice(start, start + length);
+    const string = (start, length) => text.decode(bytes(start, length));
     return {
       [`${CONTRACT}/failure@0.1.0`]: {
         fail: (start, length) => {
@@ -148,6 +153,18 @@ export class Instance {
           return known >= 0 ? known : this.#counters.push({ name, count: 0n }) - 1;
         },
         add: (counter, amount) => void (this.#counters[counter].count += BigInt.asUintN(64, amount)),
+      },
+      [`${CONTRACT}/state@0.1.0`]: {
+        get: (start, length, answer) => {
+          const values = this.state.read(bytes(start, length), BigInt(this.nowMs));
+          const at = this.#put(values, 1);
+          this.#view().setUint32(answer, at, true);
+          this.#view().setUint32(answer + 4, values.length, true);
+        },
+        put: (start, length, refused) => {
+          this.state.write(bytes(start, length), BigInt(this.nowMs));
+          this.#view().setUint8(refused, 0);
+        },
       },
     };
   }

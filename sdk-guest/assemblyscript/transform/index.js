@@ -17,7 +17,7 @@ export default class Tidegate {
     // The compiler's own module, as the author's folder has it: there is one of it in the process.
     const require = createRequire(join(folder, "package.json"));
     const asc = await import(pathToFileURL(require.resolve("assemblyscript/dist/assemblyscript.js")));
-    changeRuntime(asc, parser.sources);
+    changeRuntime(asc, parser);
     addJson(asc, parser);
     addExports(asc, parser, describe(folder));
   }

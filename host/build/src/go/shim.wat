@@ -19,6 +19,8 @@
   (global $lent (mut i32) (i32.const 0))
   (global $room (mut i32) (i32.const 0))
   (global $used (mut i32) (i32.const 0))
+  ;; Go's runtime has begun to say why it gives up.
+  (global $fatal (mut i32) (i32.const 0))
 
   ;; For the SDK alone. The first three are only there to be linked: the build reads off them what the filter is.
   (func (export "tidegate_filter"))
@@ -29,7 +31,8 @@
     (global.set $room (local.get $size)))
   (func (export "tidegate_begin") (param $now_ms i64)
     (global.set $now (i64.mul (local.get $now_ms) (i64.const 1000000)))
-    (global.set $used (i32.const 0)))
+    (global.set $used (i32.const 0))
+    (global.set $fatal (i32.const 0)))
 
   ;; Clock 0 is the time of day; all others count from the start.
   (func (export "clock_time_get") (param $id i32) (param $precision i64) (param $time i32) (result i32)
@@ -63,17 +66,40 @@
   (func (export "sched_yield") (result i32) (i32.const 0))
 
   ;; Goes nowhere, but the beginning of stderr is kept: it may be last words. A piece has 8 bytes: where, how long.
+  ;;
+  ;; Where Go's runtime gives up (a deadlock, no more memory, a panic in a goroutine) it says so in one line, and then tells what each
+  ;; goroutine did, for which its own stack is too small here: it would trap on the way. So the line is the end.
   (func (export "fd_write") (param $fd i32) (param $pieces i32) (param $count i32) (param $written i32) (result i32)
     (local $sum i32) (local $size i32)
     (block $done (loop $next
       (br_if $done (i32.eqz (local.get $count)))
       (local.set $size (i32.load offset=4 (local.get $pieces)))
       (local.set $sum (i32.add (local.get $sum) (local.get $size)))
-      (if (i32.eq (local.get $fd) (i32.const 2)) (then (call $keep (i32.load (local.get $pieces)) (local.get $size))))
+      (if (i32.eq (local.get $fd) (i32.const 2)) (then (call $said (i32.load (local.get $pieces)) (local.get $size))))
       (local.set $pieces (i32.add (local.get $pieces) (i32.const 8)))
       (local.set $count (i32.sub (local.get $count) (i32.const 1)))
       (br $next)))
     (i32.store (local.get $written) (local.get $sum))
+    (i32.const 0))
+  (func $said (param $at i32) (param $size i32)
+    (if (call $gives_up (local.get $at) (local.get $size)) (then
+      (global.set $fatal (i32.const 1))
+      ;; Room for this line, whatever was there before.
+      (if (i32.gt_u (global.get $used) (i32.const 256)) (then (global.set $used (i32.const 0))))))
+    (call $keep (local.get $at) (local.get $size))
+    (if (i32.and (global.get $fatal) (i32.eq (local.get $size) (i32.const 1))) (then
+      (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 0x0a)) (then
+        (call $last_words (i32.add (global.get $lent) (global.get $used))))))))
+  ;; The runtime writes in pieces, of which the first is "fatal error: " or "panic: ", and the last the line's end.
+  (func $gives_up (param $at i32) (param $size i32) (result i32)
+    (if (i32.eq (local.get $size) (i32.const 13)) (then
+      (return (i32.and
+        (i64.eq (i64.load align=1 (local.get $at)) (i64.const 0x7265_206c_6174_6166))
+        (i64.eq (i64.load offset=5 align=1 (local.get $at)) (i64.const 0x203a_726f_7272_6520))))))
+    (if (i32.eq (local.get $size) (i32.const 7)) (then
+      (return (i32.and
+        (i32.eq (i32.load align=1 (local.get $at)) (i32.const 0x696e_6170))
+        (i32.eq (i32.load offset=3 align=1 (local.get $at)) (i32.const 0x203a_6369))))))
     (i32.const 0))
   (func $keep (param $at i32) (param $size i32) (local $free i32)
     (local.set $free (i32.sub (global.get $room) (global.get $used)))
@@ -99,7 +125,10 @@
     ;; $at is at the empty line, or on the last byte.
     (if (i32.lt_u (i32.add (local.get $at) (i32.const 1)) (local.get $end))
       (then (local.set $end (local.get $at))))
-    ;; Without the line's end, and without a character that may have been cut.
+    (call $last_words (local.get $end)))
+  ;; Hands over what is kept up to there, without the line's end, and without a character that may have been cut.
+  (func $last_words (param $end i32) (local $at i32)
+    (if (i32.eqz (global.get $room)) (then unreachable))
     (block $done (loop $next
       (br_if $done (i32.eq (local.get $end) (global.get $lent)))
       (local.set $at (i32.load8_u (i32.sub (local.get $end) (i32.const 1))))

@@ -21,6 +21,7 @@ fn every_folder_has_what_its_readme_says() {
             "events.jsonl",
             "expected.jsonl",
             "flow.yaml",
+            "in.jsonl",
             "policy.yaml",
             "schema.json",
             "tests/cases.yaml",

@@ -180,6 +180,7 @@ impl Demo<'_> {
             room: Room::default(),
             status: Status::default(),
             orders: None,
+            ending: Ending::Ignored,
         };
         Host::start(options).await.map_err(|error| match error {
             StartError::Failed(error) => error,
@@ -202,7 +203,7 @@ impl Demo<'_> {
                         () = self.stop.asked() => {}
                     }
                 };
-                host.next(Ending::Ignored, look).await
+                host.next(look).await
             };
             match happened {
                 Happened::Swapped(_) => {

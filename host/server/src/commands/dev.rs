@@ -158,6 +158,7 @@ async fn start(args: &Args, out: &mut dyn Write) -> anyhow::Result<Option<Host>>
         room: Room::default(),
         status: Status::default(),
         orders: None,
+        ending: Ending::Ignored,
     };
     match Host::start(options).await {
         Ok(host) => {
@@ -176,7 +177,7 @@ async fn start(args: &Args, out: &mut dyn Write) -> anyhow::Result<Option<Host>>
 /// What happens to the host, if there is one.
 async fn next(running: &mut Option<Host>) -> Happened {
     match running {
-        Some(host) => host.next(Ending::Ignored, std::future::pending()).await,
+        Some(host) => host.next(std::future::pending()).await,
         None => std::future::pending().await,
     }
 }

@@ -7,7 +7,7 @@
 use std::{io::Write, path::PathBuf};
 
 use serde_json::{Value, json};
-use tidegate_engine::{Capability, Guest, Label, Module, VerifyError};
+use tidegate_engine::{Capability, Guest, Label, Module, StateLimits, VerifyError};
 use tidegate_event::flat::{Needs, Rights};
 
 use crate::{
@@ -100,6 +100,14 @@ fn table(look: &Look, out: &mut dyn Write) -> anyhow::Result<()> {
     line("interfaces", &interfaces(module).join(", "))?;
     line("contract", module.contract())?;
     line("imports", &or(imports(module).join(", "), "none: a pure module"))?;
+    if module.imports().contains(&Capability::State) {
+        let StateLimits { max_bytes, .. } = StateLimits::default();
+        let most = human::size(max_bytes);
+        line(
+            "state",
+            &format!("{most} a lane, as long as the module says; a policy bounds both: `state: {{maxBytes, ttl}}`"),
+        )?;
+    }
     match &look.ran {
         None => line("needs", "not known without running it: give `--config`")?,
         Some(Ok(guest)) => line("needs", &or(names(guest.needs()).join(", "), "nothing of an event"))?,

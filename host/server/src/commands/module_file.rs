@@ -22,7 +22,7 @@ pub(crate) async fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module>
 pub(crate) fn load_hint(error: &LoadError) -> &'static str {
     match error {
         LoadError::NotWasm | LoadError::CoreModule | LoadError::NoInterface { .. } | LoadError::NoLifecycle => {
-            "`tidegate build FOLDER` makes a module from a Rust folder that uses tidegate-guest"
+            "`tidegate build FOLDER` makes a module from a filter's folder; `tidegate new` makes such a folder"
         }
         LoadError::Contract { .. } => "build it again with the SDK that belongs to this host",
         LoadError::UnknownImport { .. } => "a policy can grant log, metrics, state and wasi, and nothing else",

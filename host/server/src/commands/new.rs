@@ -65,6 +65,7 @@ fn said(path: &Path, language: Language, kind: Kind, out: &mut dyn Write) -> std
     line(&format!("cd {}", path.display()), "")?;
     line("tidegate test", "builds it, and puts its cases through the real engine")?;
     line(language.native_test(), "its own tests, without a host")?;
-    line("tidegate run --dev --once flow.yaml policy.yaml", "a host around it: events.jsonl in, target/*.jsonl out")?;
+    line("tidegate bench .", "what it costs an event")?;
+    line("tidegate dev", "a host around it, which follows in.jsonl; each save is built, tested and swapped in")?;
     writeln!(out, "\n{} is a {} in {}; its README.md says the rest.", path.display(), kind.word(), language.name())
 }

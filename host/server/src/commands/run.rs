@@ -37,7 +37,7 @@ pub struct Args {
     /// How long what is in flight may take to settle when the host stops
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = human::parse_duration)]
     grace: Duration,
-    /// End when every source has ended by itself (files without `follow`)
+    /// End when every source has ended by itself: files are read to their end, and not followed
     #[arg(long)]
     once: bool,
     /// Conditions with nothing that an index could look up, at most: every event is held against each of them
@@ -69,6 +69,7 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
         }
         None => None,
     };
+    let ending = if args.once { Ending::Told } else { Ending::Ignored };
     let options = HostOptions {
         paths: args.paths,
         development: args.dev,
@@ -77,6 +78,7 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
         room: Room { unindexed: args.max_unindexed, ..preset.room() },
         status,
         orders: Some(orders),
+        ending,
     };
     let mut host = match Host::start(options).await {
         Ok(host) => host,
@@ -90,9 +92,8 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     if let Some(generation) = &live {
         announce("host is ready", preset, generation, None);
     }
-    let ending = if args.once { Ending::Told } else { Ending::Ignored };
     loop {
-        match host.next(ending, stop.asked()).await {
+        match host.next(stop.asked()).await {
             Happened::Swapped(generation) => {
                 announce("generation is live", preset, &generation, live.as_deref());
                 live = Some(generation);

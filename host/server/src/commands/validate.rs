@@ -4,7 +4,10 @@ use std::{io::Write, path::PathBuf};
 
 use serde_json::json;
 use tidegate_control::Verified;
-use tidegate_policy::{Diagnostic, Report};
+use tidegate_policy::{
+    Diagnostic, Documents, Report,
+    spec::{Capability, State},
+};
 
 use crate::{
     cli::Ending,
@@ -62,7 +65,8 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
     }
     for policy in verified.policies() {
         let named = human::plain(&format!("{} {}", policy.module, policy.version));
-        let module = format!("{named} {}", human::digest(&policy.digest));
+        let state = state_of(documents, &policy.policy).map(kept).unwrap_or_default();
+        let module = format!("{named} {}{state}", human::digest(&policy.digest));
         table.row(["FilterPolicy".into(), policy.policy.to_string(), module]);
     }
     table.write(0, out)?;
@@ -82,6 +86,18 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
     Ok(())
 }
 
+/// What a policy may keep, where it is granted to keep anything.
+fn state_of<'a>(documents: &'a Documents, policy: &str) -> Option<&'a State> {
+    let document = documents.policies.iter().find(|document| document.meta.id.to_string() == policy)?;
+    document.wasm.capabilities.contains(&Capability::State).then_some(&document.state)
+}
+
+fn kept(state: &State) -> String {
+    let until =
+        state.ttl.map_or_else(|| "as long as it says".to_owned(), |ttl| format!("{} at most", human::span(ttl)));
+    format!(", keeps {} a lane, {until}", human::size(state.max_bytes))
+}
+
 fn mistakes(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
     let mistakes = human::counted(report.diagnostics.len(), "mistake");
     let places = match report.files() {
@@ -97,7 +113,12 @@ fn fine(verified: &Verified) -> serde_json::Value {
     let policies: Vec<_> = verified
         .policies()
         .iter()
-        .map(|p| json!({"name": &*p.policy, "module": p.module, "version": p.version, "digest": p.digest}))
+        .map(|p| {
+            let state = state_of(documents, &p.policy).map(
+                |state| json!({"maxBytes": state.max_bytes, "ttlMs": state.ttl.map(|ttl| ttl.as_millis() as u64)}),
+            );
+            json!({"name": &*p.policy, "module": p.module, "version": p.version, "digest": p.digest, "state": state})
+        })
         .collect();
     json!({
         "valid": true,

@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
@@ -270,6 +270,39 @@ impl Group {
             Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
         };
         found.elements().iter().map(|element| offset(element.offset())).collect()
+    }
+
+    /// Commits another offset of a partition, under the metadata of the last commit: as if what was committed since had never reached the
+    /// broker. The group has no members.
+    ///
+    /// # Panics
+    /// When the broker does not take it.
+    pub fn take_back(&self, partition: i32, offset: i64) {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(&self.topic, partition);
+        let found = self.client.committed_offsets(asked, PATIENCE).expect("what is committed");
+        let last = found.find_partition(&self.topic, partition).expect("the partition");
+        self.commit(partition, offset, last.metadata());
+    }
+
+    /// Commits an offset of a partition, as a person does who sets it. The group has no members.
+    ///
+    /// # Panics
+    /// When the broker does not take it.
+    pub fn set(&self, partition: i32, offset: i64) {
+        self.commit(partition, offset, "");
+    }
+
+    fn commit(&self, partition: i32, offset: i64, metadata: &str) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(&self.topic, partition, Offset::Offset(offset)).expect("an offset");
+        offsets.find_partition(&self.topic, partition).expect("the partition").set_metadata(metadata);
+        let began = Instant::now();
+        // A member that is gone may not be missed yet.
+        while let Err(error) = self.client.commit(&offsets, CommitMode::Sync) {
+            assert!(began.elapsed() < PATIENCE, "committing {offset}: {error}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
