@@ -195,12 +195,17 @@ impl Set {
         }
         for Draft { document: policy, given, .. } in self.policies.iter().filter(|draft| draft.sound) {
             let Some(route) = self.routes_of(policy).find(|draft| lacks(draft)) else { continue };
-            for (key, rule) in
-                [("onTrap", given.on_trap), ("onTimeout", given.on_timeout), ("onReject", given.on_reject)]
-            {
+            let then = policy.failure.breaker.map(|breaker| breaker.then);
+            for (key, rule) in [
+                ("onTrap", given.on_trap),
+                ("onTimeout", given.on_timeout),
+                ("onReject", given.on_reject),
+                ("breaker/then", then),
+            ] {
                 if rule == Some(FailureRule::DeadLetter) {
+                    let word = key.rsplit('/').next().unwrap_or(key);
                     let message = format!(
-                        "`{key}: DeadLetter`, but the route `{}` has no dead-letter sink",
+                        "`{word}: DeadLetter`, but the route `{}` has no dead-letter sink",
                         route.document.meta.id
                     );
                     let hint = Some(
