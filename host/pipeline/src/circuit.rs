@@ -231,7 +231,10 @@ fn known(decision: &Decision) -> bool {
 
 /// The circuits of a host. One that documents leave as it is stays as it is over generations.
 #[derive(Debug, Default)]
-pub struct Circuits(Mutex<BTreeMap<(Arc<str>, String), Weak<Circuit>>>);
+pub struct Circuits(Mutex<BTreeMap<Key, Weak<Circuit>>>);
+
+/// Policy, and what is said of its module and breaker.
+type Key = (Arc<str>, String);
 
 impl Circuits {
     /// The circuit of a policy for what `module` says of what runs: the one there is, or a new one, closed.

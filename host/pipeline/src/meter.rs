@@ -158,10 +158,13 @@ pub struct Reading {
 #[derive(Debug, Default)]
 pub struct Meters(Mutex<Book>);
 
+/// Policy and digest.
+type Key = (Arc<str>, Arc<str>);
+
 #[derive(Debug, Default)]
 struct Book {
     /// With when each was asked for last.
-    meters: BTreeMap<(Arc<str>, Arc<str>), (Arc<Meter>, u64)>,
+    meters: BTreeMap<Key, (Arc<Meter>, u64)>,
     earlier: BTreeMap<Arc<str>, Reading>,
     asked: u64,
 }
@@ -199,7 +202,7 @@ impl Book {
         if self.meters.iter().filter(idle).count() <= RETIRED_MAX {
             return;
         }
-        let mut idle: Vec<(u64, (Arc<str>, Arc<str>))> =
+        let mut idle: Vec<(u64, Key)> =
             self.meters.iter().filter(idle).map(|(key, (_, at))| (*at, key.clone())).collect();
         idle.sort_unstable();
         for (_, key) in idle.iter().take(idle.len() - RETIRED_MAX) {

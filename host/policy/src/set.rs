@@ -208,10 +208,10 @@ impl Set {
                         "`{word}: DeadLetter`, but the route `{}` has no dead-letter sink",
                         route.document.meta.id
                     );
-                    let hint = Some(
-                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass, Pause or Reject"
-                            .to_owned(),
-                    );
+                    let retry = if word == "then" { "" } else { "Retry, " };
+                    let hint = Some(format!(
+                        "add `deadLetter: {{sink: …}}` to the route, or choose {retry}Drop, Bypass, Pause or Reject"
+                    ));
                     let pointer = format!("/spec/failure/{key}");
                     found.push(policy.meta.places.diagnostic(codes::NO_DEAD_LETTER_SINK, &pointer, message, hint));
                 }

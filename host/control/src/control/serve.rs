@@ -28,7 +28,10 @@ impl Control {
             Order::Edit(edit, answer) => drop(answer.send(self.edit(*edit).await)),
             Order::Rollback(to, author, answer) => drop(answer.send(self.roll_back(to.as_deref(), author).await)),
             Order::Pause(pausing, answer) => drop(answer.send(self.pause(pausing))),
-            Order::NoteTap(author, answer) => drop(answer.send(Ok(self.note_tap(author)))),
+            Order::NoteTap(author, answer) => {
+                self.note_tap(author);
+                drop(answer.send(Ok(())));
+            }
             Order::Explain(events, answer) => {
                 let plan = self.pipeline.live().load();
                 drop(answer.send(Ok(self.in_sight(dry::traces(&plan, &events, SAMPLE)).await)));
