@@ -1,12 +1,14 @@
 //! The admin API of the program itself: who may use it, what it refuses, and what it changes.
 
 mod access;
+mod breaker;
 mod commands;
 mod conditions;
 mod documents;
 mod hostile;
 mod pause;
 mod rollback;
+mod tap;
 
 use std::fs;
 use std::path::Path;

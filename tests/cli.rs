@@ -10,6 +10,7 @@ mod dlq;
 mod fmt;
 mod help;
 mod label;
+mod metrics;
 mod modules;
 mod new;
 mod run;

@@ -1,5 +1,6 @@
 //! The data path inside one process: what goes where, in which order, and what happens when something does not work.
 
+mod breaker;
 mod chain;
 mod chaos;
 mod conditions;
@@ -13,4 +14,5 @@ mod routing;
 mod rules;
 mod sdk;
 mod sources;
+mod stamp;
 mod undeliverable;

@@ -6,7 +6,7 @@ use tidegate_connector::Sink;
 use tidegate_engine::{Guest, Kind};
 use tidegate_matching::Matcher;
 use tidegate_pipeline::{
-    Plan, Tally,
+    Meter, Plan, Tally,
     plan::{
         Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched, Verdict,
     },
@@ -25,8 +25,14 @@ pub const ROUTE: &str = "bench/orders-to-sink";
 pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
     let target =
         TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None, topic: None };
-    let route =
-        RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
+    let route = RoutePlan {
+        id: ROUTE.into(),
+        stages,
+        targets: vec![target],
+        unmatched: Unmatched::Drop,
+        dead_letter: None,
+        stamp: false,
+    };
     let source = SourcePlan::new(MalformedRule::Pause, None, vec![Arc::new(route)]);
     Plan {
         generation: generation.into(),
@@ -50,5 +56,6 @@ pub fn native(policy: &str) -> Stage {
 fn stage(policy: &str, body: Body) -> Stage {
     let failure =
         FailureRules { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
-    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure }
+    let meter = Meter::new(policy, "sha256:bench");
+    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure, circuit: None, meter }
 }

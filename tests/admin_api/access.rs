@@ -54,6 +54,11 @@ fn without_a_token_nobody_gets_in_and_without_the_role_nobody_does_it() {
         assert_eq!(ask("GET", path, Some("word-of-bob")).status, 200, "{path}");
         assert_eq!(ask("GET", path, Some("word-of-ann")).status, 200, "deploy includes read: {path}");
     }
+    for (token, status) in
+        [(None, 401), (Some("word-of-ann"), 403), (Some("word-of-bob"), 403), (Some("word-of-eve"), 400)]
+    {
+        problem(&ask("GET", "/v1/tap?at=nowhere", token), status);
+    }
     for path in ["/livez", "/readyz", "/metrics", "/openapi.json"] {
         assert_eq!(ask("GET", path, None).status, 200, "{path}");
     }

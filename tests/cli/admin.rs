@@ -84,15 +84,16 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     assert_eq!(get(&address, "/else").expect("an answer").status, 404);
 
     let wanted = [
-        r#"tidegate_received_total{route="shop/orders"} 100"#,
-        r#"tidegate_delivered_total{route="shop/orders",sink="shop/out"} 75"#,
-        r#"tidegate_dropped_total{route="shop/orders",policy="shop/guard",reason="test order"} 25"#,
+        r#"tidegate_route_settled_total{route="shop/orders"} 100"#,
+        r#"tidegate_route_delivered_total{route="shop/orders",sink="shop/out"} 75"#,
+        r#"tidegate_route_dropped_total{route="shop/orders",policy="shop/guard",reason="test order"} 25"#,
         r#"tidegate_lane_state{source="shop/orders",lane="#,
         r#"tidegate_lane_lag_bytes{source="shop/orders",lane="#,
         r#"tidegate_lane_lag_seconds{source="shop/orders",lane="#,
         r#"tidegate_route_lag_bytes{route="shop/orders"} 0"#,
         r#"tidegate_route_lag_seconds{route="shop/orders"} 0.0"#,
-        r#"tidegate_sink_pending{sink="shop/out"} 0"#,
+        r#"tidegate_sink_in_flight{sink="shop/out"} 0"#,
+        r#"tidegate_sink_lag_seconds{sink="shop/out"} 0.0"#,
         r#"tidegate_sink_trouble{sink="shop/out"} 0"#,
         "tidegate_ready 1",
         "tidegate_swaps_total 1",
@@ -104,7 +105,12 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     let metrics = host.until("all orders are counted", || {
         let text = get(&address, "/metrics").ok()?.body;
         // A sink lets go of what it has written a moment after that is counted.
-        let done = [wanted[0], r#"sink_pending{sink="shop/out"} 0"#, r#"route_lag_seconds{route="shop/orders"} 0.0"#];
+        let done = [
+            wanted[0],
+            r#"sink_in_flight{sink="shop/out"} 0"#,
+            r#"sink_lag_seconds{sink="shop/out"} 0.0"#,
+            r#"route_lag_seconds{route="shop/orders"} 0.0"#,
+        ];
         done.iter().all(|words| text.contains(words)).then_some(text)
     });
     for wanted in wanted {
@@ -117,9 +123,10 @@ fn a_host_at_work_is_alive_ready_and_counted() {
     let status = get(&address, "/status").expect("an answer");
     let status: serde_json::Value = serde_json::from_str(&status.body).expect("JSON");
     let lag = serde_json::json!({"events": null, "bytes": 0, "seconds": 0.0});
-    assert_eq!(status["routes"], serde_json::json!([{"route": "shop/orders", "lag": lag}]), "{status}");
+    assert_eq!(status["routes"], serde_json::json!([{"route": "shop/orders", "in_flight": 0, "lag": lag}]), "{status}");
     assert_eq!((&status["lanes"][0]["state"], &status["lanes"][0]["lag"]), (&"running".into(), &lag), "{status}");
-    assert_eq!(status["sinks"][0], serde_json::json!({"sink": "shop/out", "pending": 0, "trouble": null}), "{status}");
+    let sink = serde_json::json!({"sink": "shop/out", "pending": 0, "lag_seconds": 0.0, "trouble": null});
+    assert_eq!(status["sinks"][0], sink, "{status}");
     assert!(host.stop().success());
 }
 

@@ -33,6 +33,7 @@ fn every_command_has_help_that_reads_well() {
         "resume",
         "status",
         "explain",
+        "tap",
         "dlq",
         "dlq list",
         "dlq show",

@@ -35,8 +35,8 @@ pub use lag::{Lag, LagGauge};
 pub use ledger::Ledger;
 pub use secret::{Secret, SecretConfig, SecretError, SecretRef};
 pub use sink::{
-    Breaker, BreakerOptions, Circuit, Progress, RateKey, RateLimit, Receipt, Sent, Sink, SinkOptions, Trouble,
-    WriteError, Writer,
+    Breaker, BreakerOptions, Circuit, Progress, RateKey, RateLimit, Receipt, Sent, Sink, SinkCounts, SinkNumbers,
+    SinkOptions, Trouble, WriteError, Writer,
 };
 pub use source::{
     Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Resumed, Settled,

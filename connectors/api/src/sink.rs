@@ -6,6 +6,7 @@
 //! How a sink is delivered to ([`SinkOptions`]: retries, timeout, rate, breaker) is minded here, for every connector alike.
 
 mod breaker;
+mod counts;
 mod gate;
 mod progress;
 mod rate;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use tidegate_event::Event;
 
 pub use self::breaker::{Breaker, BreakerOptions, Circuit};
+pub use self::counts::{SinkCounts, SinkNumbers};
 use self::gate::Gate;
 pub use self::progress::{Progress, Trouble};
 use self::rate::Limiter;
@@ -116,6 +118,8 @@ pub struct SinkOptions {
     pub breaker: BreakerOptions,
     /// What the sink is given at most; `None`: what there is. An event counts once, however often it is tried.
     pub rate: Option<RateLimit>,
+    /// What it counts in: those of a sink whose place it takes, or new ones.
+    pub counts: Arc<SinkCounts>,
 }
 
 impl Default for SinkOptions {
@@ -130,6 +134,7 @@ impl Default for SinkOptions {
             timeout: None,
             breaker: BreakerOptions::default(),
             rate: None,
+            counts: Arc::default(),
         }
     }
 }
@@ -158,6 +163,7 @@ pub struct Sink {
     shards: Arc<[Shard]>,
     streams: Arc<Streams>,
     participant: Option<Participant>,
+    counts: Arc<SinkCounts>,
 }
 
 impl Sink {
@@ -183,7 +189,7 @@ impl Sink {
         let gates = (0..writers.len()).map(|writer| Gate::new(breaker.of(writer), limiter.clone()));
         let shards = writers.into_iter().zip(gates).map(|(writer, gate)| Shard::start(name, writer, gate, &options));
         let shards = shards.collect();
-        Sink { name: name.into(), shards, streams: Streams::new(parts), participant }
+        Sink { name: name.into(), shards, streams: Streams::new(parts), participant, counts: options.counts }
     }
 
     /// What it is called in documents, logs and metrics.
@@ -221,6 +227,16 @@ impl Sink {
     /// Events accepted and not yet durable (a batch larger than the queue counts as the whole queue).
     pub fn pending_events(&self) -> usize {
         self.shards.iter().map(Shard::pending_events).sum()
+    }
+
+    /// What it has done.
+    pub fn counts(&self) -> &Arc<SinkCounts> {
+        &self.counts
+    }
+
+    /// For how long the oldest event of what is being written has been there; zero while nothing is.
+    pub fn lag(&self) -> Duration {
+        self.shards.iter().map(Shard::lag).max().unwrap_or_default()
     }
 
     /// What makes it give up what it is failing with, once called: a writer that cannot write is gone from then on, and what it had

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{LaneState, OPERATOR, SourceState};
+use tidegate_pipeline::{CircuitState, LaneState, OPERATOR, SourceState};
 use tidegate_policy::Report;
 
 use crate::{Picture, book::now_ms, history::Outcome, status::Phase};
@@ -116,6 +116,11 @@ fn degraded(picture: &Picture) -> Condition {
             SourceState::Failed(why) => note("SourceFailed", format!("source {}: {why}", source.source)),
             SourceState::Trouble(why) => note("SourceTrouble", format!("source {}: {why}", source.source)),
             SourceState::Opening | SourceState::Open | SourceState::Complete => {}
+        }
+    }
+    for circuit in &picture.circuits {
+        if let CircuitState::Open { cause, .. } | CircuitState::HalfOpen { cause, .. } = &circuit.state {
+            note("CircuitOpen", format!("policy {}: its module is not asked: {cause}", circuit.policy));
         }
     }
     for lane in &picture.lanes {

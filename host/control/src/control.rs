@@ -7,12 +7,12 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tidegate_connector::{Registry, connector::Place};
 use tidegate_engine::Engine;
-use tidegate_pipeline::{Held, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
+use tidegate_pipeline::{Held, Histogram, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
 use tidegate_policy::{File, Report, spec};
 
 use crate::{
@@ -67,6 +67,8 @@ pub struct Control {
     refusals: u64,
     refused: bool,
     counts: Counts,
+    /// How long making documents live took.
+    swap_times: Arc<Histogram>,
     book: Book,
     owner: Owner,
     /// The documents that are live, as they stood.
@@ -116,6 +118,7 @@ impl Control {
             refusals: 0,
             refused: false,
             counts: Counts::default(),
+            swap_times: Arc::default(),
             unopened: BTreeMap::new(),
             remembering: Remembering::default(),
         }
@@ -154,6 +157,7 @@ impl Control {
             let state = SourceState::Failed(why.clone());
             SourceStatus { source: source.clone(), state }
         });
+        let plan = self.pipeline.live().load();
         self.status.show(Picture {
             phase: self.phase,
             generation: self.current().cloned(),
@@ -161,10 +165,13 @@ impl Control {
             refusals: self.refusals,
             refused: self.refused,
             sources: opened.chain(unopened).collect(),
-            routes: status::routes(&self.pipeline.live().load(), &lanes),
+            routes: status::routes(&plan, &lanes),
+            circuits: status::circuits(&plan),
             lanes,
             sinks: self.sinks.status(),
             counts: self.counts.clone(),
+            meters: self.pipeline.live().meters().clone(),
+            swap_times: self.swap_times.clone(),
             attempt: self.attempt.clone(),
             deployed: self.deployed.clone(),
             state: self.remembering.usage(),
@@ -187,6 +194,7 @@ impl Control {
             modules,
             window: self.options.window,
             unindexed_max: self.options.unindexed_max,
+            live: self.pipeline.live(),
         };
         let verified = verifier.verify(set).await?;
         self.remembering.ready_for(verified.documents(), &self.pipeline)?;
@@ -196,6 +204,7 @@ impl Control {
     /// Makes a candidate live. Cannot fail: batches under way end under what they began with, the next ones are decided by
     /// the candidate. Sources that are new, changed or gone are opened and closed after that.
     pub async fn swap(&mut self, candidate: Verified) -> Arc<Generation> {
+        let begin = Instant::now();
         let Verified { files, documents, policies, guests, sinks, plan, unindexed } = candidate;
         self.generations += 1;
         let generation = Arc::new(Generation {
@@ -221,6 +230,7 @@ impl Control {
         self.files = files;
         self.phase = Phase::Serving;
         self.refused = false;
+        self.swap_times.observe(begin.elapsed());
         self.show();
         generation
     }
@@ -393,6 +403,7 @@ impl Control {
             pin: self.book.pin(),
             paused: self.pauses.clone(),
             decisions: self.pipeline.live().decisions().clone(),
+            taps: self.pipeline.live().taps().clone(),
         });
         self.show();
     }

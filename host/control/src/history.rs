@@ -66,6 +66,8 @@ pub enum Action {
     Rollback,
     /// The host started with these documents.
     Start,
+    /// Live events were shown whole, payloads among them. Changes nothing.
+    Tap,
 }
 
 /// How a change ended.

@@ -40,5 +40,5 @@ pub use module_store::{ModuleStore, StoreError};
 pub use orders::{Desk, Order, Owner};
 pub use plan::verdict;
 pub use replay::Replay;
-pub use status::{Picture, RouteStatus, SinkStatus, SourceStatus, Status};
+pub use status::{CircuitStatus, Picture, RouteStatus, SinkStatus, SourceStatus, Status};
 pub use verify::{Connectors, Verified, guest_spec};

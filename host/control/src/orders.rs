@@ -122,6 +122,8 @@ pub enum Order {
     Rollback(Option<String>, Author, Answer<Changed>),
     /// Hold a route, or let it go on.
     Pause(Pausing, Answer<()>),
+    /// Write down that somebody is shown live events whole: the reason says which.
+    NoteTap(Author, Answer<()>),
     /// Put events through what is live, without sending anything: by event, then by route.
     Explain(Vec<Event>, Answer<Vec<Vec<Trace>>>),
 }

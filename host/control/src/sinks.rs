@@ -10,8 +10,8 @@ use std::{
 };
 
 use tidegate_connector::{
-    Backoff, Breaker, BreakerOptions, ConfigError, Participant, RateKey, RateLimit, Registry, Sink, SinkOptions,
-    WriteError, Writer, connector::Place,
+    Backoff, Breaker, BreakerOptions, ConfigError, Participant, RateKey, RateLimit, Registry, Sink, SinkCounts,
+    SinkOptions, WriteError, Writer, connector::Place,
 };
 use tidegate_event::Event;
 use tidegate_policy::spec;
@@ -25,7 +25,12 @@ pub(crate) struct Sinks {
     open: BTreeMap<Arc<str>, Open>,
     /// Sinks that documents no longer have, and that may still write: whoever comes back under their name follows them.
     gone: BTreeMap<Arc<str>, watch::Receiver<bool>>,
+    /// What each has done, whatever it was opened for: also of those that are gone, for they may come back.
+    counts: BTreeMap<Arc<str>, Arc<SinkCounts>>,
 }
+
+/// Counts that are kept of sinks that are gone.
+const COUNTS_MAX: usize = 1_024;
 
 #[derive(Clone, Debug)]
 struct Open {
@@ -54,9 +59,12 @@ impl Sinks {
 
     /// Every sink, as an operator sees it.
     pub(crate) fn status(&self) -> Vec<SinkStatus> {
-        let status = |(id, open): (&Arc<str>, &Open)| {
-            let (pending, trouble) = (open.sink.pending_events(), open.sink.trouble());
-            SinkStatus { sink: id.clone(), pending, trouble }
+        let status = |(id, open): (&Arc<str>, &Open)| SinkStatus {
+            sink: id.clone(),
+            pending: open.sink.pending_events(),
+            trouble: open.sink.trouble(),
+            lag: open.sink.lag(),
+            numbers: open.sink.counts().read(),
         };
         self.open.iter().map(status).collect()
     }
@@ -70,6 +78,11 @@ impl Sinks {
 
     /// These sinks instead of `before`, which may still have much to write. One that fails all through the grace time is given up.
     pub(crate) fn instead_of(mut self, before: Sinks, grace: Duration) -> Sinks {
+        for (id, counts) in before.counts {
+            if self.counts.len() < self.open.len() + COUNTS_MAX {
+                self.counts.entry(id).or_insert(counts);
+            }
+        }
         self.gone = before.gone;
         self.gone.retain(|id, ended| !*ended.borrow() && !self.open.contains_key(id));
         for (id, open) in before.open {
@@ -115,6 +128,8 @@ impl Sinks {
         state_dir: &Path,
     ) -> Result<(), Vec<ConfigError>> {
         let id: Arc<str> = document.meta.id.to_string().into();
+        let counts = before.counts.get(&id).cloned().unwrap_or_default();
+        self.counts.insert(id.clone(), counts.clone());
         let base_dir = crate::documents::folder_of(&document.meta);
         let previous = before.open.get(&id);
         if let Some(open) = previous
@@ -135,7 +150,8 @@ impl Sinks {
             None => writer,
         };
         let writers = connector.open_sinks(&id, config, &place)?.into_iter().map(follow).collect();
-        let sink = Sink::start_all(&id, writers, options(&document.delivery));
+        let options = SinkOptions { counts, ..options(&document.delivery) };
+        let sink = Sink::start_all(&id, writers, options);
         let (connector, delivery) = (document.connector.clone(), document.delivery);
         self.open.insert(id, Open { connector, delivery, base_dir, sink });
         Ok(())

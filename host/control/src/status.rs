@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use tidegate_pipeline::{Behind, LaneStatus, Plan, RouteTally, SourceState, Tally, decisions::Decisions};
+use tidegate_connector::SinkNumbers;
+use tidegate_pipeline::{
+    Behind, Circuit, CircuitState, Histogram, LaneStatus, Meters, Plan, RouteTally, SourceState, Tally, Taps,
+    decisions::Decisions,
+};
 use tidegate_state::{ScopeKey, Usage};
 use tokio::sync::{Notify, watch};
 
@@ -73,6 +77,12 @@ pub struct Picture {
     pub sinks: Vec<SinkStatus>,
     /// What was settled, by generation.
     pub counts: Counts,
+    /// What is measured of policies.
+    pub meters: Arc<Meters>,
+    /// The circuit of every policy of the live documents that has one and is called.
+    pub circuits: Vec<CircuitStatus>,
+    /// How long making documents live took.
+    pub swap_times: Arc<Histogram>,
     /// How the newest documents fared.
     pub attempt: Option<Attempt>,
     /// What only changes with the documents.
@@ -100,6 +110,8 @@ pub struct Deployed {
     pub paused: BTreeMap<String, Paused>,
     /// What became of events.
     pub decisions: Arc<Decisions>,
+    /// Who looks at live events.
+    pub taps: Arc<Taps>,
 }
 
 /// A source, as an operator sees it.
@@ -111,29 +123,59 @@ pub struct SourceStatus {
     pub state: SourceState,
 }
 
-/// A route, as an operator sees it.
+/// The circuit of a policy, as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CircuitStatus {
+    /// `namespace/name`.
+    pub policy: Arc<str>,
+    /// Of the module that it is about.
+    pub digest: String,
+    /// What it is doing.
+    pub state: CircuitState,
+}
+
+/// The circuits of a plan, sorted by policy.
+pub(crate) fn circuits(plan: &Plan) -> Vec<CircuitStatus> {
+    let mut circuits = BTreeMap::new();
+    for stage in plan.sources.values().flat_map(|source| &source.routes).flat_map(|route| &route.stages) {
+        if let Some(circuit) = &stage.circuit {
+            circuits.insert((stage.policy.clone(), stage.digest()), circuit);
+        }
+    }
+    let status = |((policy, digest), circuit): ((Arc<str>, &str), &Arc<Circuit>)| {
+        let digest = digest.to_owned();
+        CircuitStatus { policy, digest, state: circuit.state() }
+    };
+    circuits.into_iter().map(status).collect()
+}
+
+/// A route, as an operator sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteStatus {
     /// `namespace/name`.
     pub route: Arc<str>,
     /// How far the lanes that feed it are behind: an event is settled once it is on all its routes.
     pub behind: Behind,
+    /// Events that these lanes have taken and not yet settled.
+    pub in_flight: usize,
 }
 
 /// The routes of a plan, and how far each is behind.
 pub(crate) fn routes(plan: &Plan, lanes: &[LaneStatus]) -> Vec<RouteStatus> {
-    let mut routes: BTreeMap<Arc<str>, Behind> = BTreeMap::new();
+    let mut routes: BTreeMap<Arc<str>, (Behind, usize)> = BTreeMap::new();
     for lane in lanes {
         for route in plan.sources.get(&lane.source).iter().flat_map(|source| &source.routes) {
-            let behind = routes.get(&route.id).map_or(lane.behind, |other| other.and(lane.behind));
-            routes.insert(route.id.clone(), behind);
+            let known = routes.get(&route.id);
+            let behind = known.map_or(lane.behind, |(other, _)| other.and(lane.behind));
+            let in_flight = known.map_or(0, |(_, other)| *other) + lane.in_flight;
+            routes.insert(route.id.clone(), (behind, in_flight));
         }
     }
-    routes.into_iter().map(|(route, behind)| RouteStatus { route, behind }).collect()
+    routes.into_iter().map(|(route, (behind, in_flight))| RouteStatus { route, behind, in_flight }).collect()
 }
 
 /// A sink, as an operator sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkStatus {
     /// `namespace/name`.
     pub sink: Arc<str>,
@@ -141,6 +183,10 @@ pub struct SinkStatus {
     pub pending: usize,
     /// What it is failing with at the moment.
     pub trouble: Option<String>,
+    /// For how long the oldest event of what is being written has been there; zero while nothing is.
+    pub lag: Duration,
+    /// What it has done since the process began, also under other documents.
+    pub numbers: SinkNumbers,
 }
 
 impl Picture {

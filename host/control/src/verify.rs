@@ -11,7 +11,7 @@ use tidegate_engine::{
     Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, StateLimits, VerifyError,
 };
 use tidegate_event::flat::Rights;
-use tidegate_pipeline::{Plan, WindowOptions};
+use tidegate_pipeline::{Live, Plan, WindowOptions};
 use tidegate_policy::{
     ConfigProblem, ConnectorCheck, Diagnostic, File, Options, Report, Role,
     spec::{self, Body, Documents, FilterPolicy, Rule, Wasm},
@@ -78,6 +78,8 @@ pub(crate) struct Verifier<'a> {
     pub(crate) window: WindowOptions,
     /// Conditions with nothing to look up, at most.
     pub(crate) unindexed_max: usize,
+    /// Whose data path it is for.
+    pub(crate) live: &'a Live,
 }
 
 impl Verifier<'_> {
@@ -113,7 +115,7 @@ impl Verifier<'_> {
         let policies: Vec<PolicyInfo> = documents.policies.iter().zip(&list).map(info).collect();
         let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
         let id = generation::id(&documents.fingerprint_input(), &digests);
-        let plan = plan::build(id, &documents, &list, &sinks, self.window);
+        let plan = plan::build(id, &documents, &list, &sinks, self.window, self.live);
         Ok(Verified { files: set.files.clone(), documents, policies, guests, sinks, plan, unindexed })
     }
 

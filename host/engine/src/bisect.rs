@@ -79,6 +79,7 @@ pub(crate) async fn search<J: Job>(
             continue;
         }
         if budget.is_spent() {
+            worker.give_up();
             break;
         }
         let start = part.rows.start + offset;

@@ -34,6 +34,7 @@ pub struct Worker {
     interner: Interner,
     /// Of guests that use state, from the first batch on.
     state: Option<Session>,
+    gave_up: bool,
 }
 
 /// Why a call gave no reply.
@@ -47,7 +48,7 @@ pub(crate) enum CallError {
 impl Worker {
     /// Starts no instance yet; the first call does.
     pub fn new(guest: &Guest) -> Worker {
-        Worker { guest: guest.clone(), live: None, interner: Interner::default(), state: None }
+        Worker { guest: guest.clone(), live: None, interner: Interner::default(), state: None, gave_up: false }
     }
 
     /// The guest it calls.
@@ -124,6 +125,15 @@ impl Worker {
         self.live.as_ref().map(Live::memory)
     }
 
+    /// Whether the guest failed on so much of the last batch that looking for the guilty events was given up.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        self.gave_up = true;
+    }
+
     /// Gives the instance back, whatever its size.
     pub fn discard(&mut self) {
         if let Some(live) = self.live.take() {
@@ -135,6 +145,7 @@ impl Worker {
         if batch.is_empty() {
             return Vec::new();
         }
+        self.gave_up = false;
         let mut budget = Budget::new(self.guest.timeout());
         let limits = &self.guest.spec().limits;
         if self.state.is_none() && self.guest.uses_state() {

@@ -173,7 +173,7 @@ fn targets(
             matched[outgoing.row as usize] = true;
             match addressed(outgoing.event, target, name.flatten()) {
                 Ok(event) => {
-                    events.push(event);
+                    events.push(if route.stamp { stamped(event, &plan.generation) } else { event });
                     origins.push(outgoing.origin);
                 }
                 Err(reason) => {
@@ -220,6 +220,12 @@ fn addressed(event: &Event, target: &TargetPlan, name: Option<&Arc<str>>) -> Res
             Ok(event.with_context(&[(DESTINATION, &topic)]))
         }
     }
+}
+
+/// The event with the generation that decided it. One that has as many extensions as there may be goes as it is.
+fn stamped(event: Event, generation: &str) -> Event {
+    let plain = event.clone();
+    event.with_extensions(&[(deadletter::GENERATION, generation)]).unwrap_or(plain)
 }
 
 fn settle_fates(

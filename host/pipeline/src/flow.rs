@@ -4,24 +4,28 @@ pub mod dry;
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use tidegate_engine::{Decision, Fault, FaultCause, Guest, Kind, Worker};
+use tidegate_engine::{Applied, Assigned, Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{
     Event,
     flat::{FlatBatch, Needs, Outputs},
 };
 use tidegate_matching::{Candidates, Index, Version};
+use tokio::time::Instant;
 
 use crate::{
+    circuit::{Ask, CIRCUIT_OPEN},
     memory::Memory,
+    meter::{Meter, Weighed},
     plan::{Body, FailureRule, Stage},
     rules::Ruled,
+    tap::{Asked, Tapping},
 };
 
 /// What a lane keeps between batches: instances and buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Workbench {
     /// One worker a guest, whatever the number of routes that use it.
-    workers: HashMap<usize, Worker>,
+    workers: HashMap<usize, Weighed>,
     batch: FlatBatch,
     /// What `batch` was assembled from, so that the next stage with the same needs can use it again.
     assembled: Option<Assembled>,
@@ -30,6 +34,10 @@ pub(crate) struct Workbench {
     candidates: Candidates,
     /// What the lane remembers, where a policy of it does.
     pub(crate) memory: Option<Arc<Memory>>,
+    /// Who looks at the batch.
+    pub(crate) tapping: Option<Tapping>,
+    /// Nothing is sent: what is asked is not counted, and tells circuits nothing.
+    pub(crate) dry: bool,
     /// Whose stages run.
     route: Arc<str>,
 }
@@ -46,15 +54,18 @@ struct Assembled {
 impl Workbench {
     /// Lets go of workers whose guest is not among those that are used now.
     pub(crate) fn retain(&mut self, used: impl Fn(usize) -> bool) {
-        for (_, mut worker) in self.workers.extract_if(|id, _| !used(*id)) {
-            worker.discard(); // off the lane: dropping a large memory takes milliseconds
+        for (_, mut weighed) in self.workers.extract_if(|id, _| !used(*id)) {
+            weighed.worker.discard(); // off the lane: dropping a large memory takes milliseconds
         }
     }
 
     /// For when there is nothing to do: gives back instances that have grown, and room for batches.
     pub(crate) fn idle(&mut self) {
         self.candidates = Candidates::default();
-        self.workers.values_mut().for_each(Worker::shrink);
+        for weighed in self.workers.values_mut() {
+            weighed.worker.shrink();
+            weighed.weigh(None);
+        }
     }
 
     /// Looks up a batch, for all routes of its source. To be called before any [`Flow`] of the batch runs.
@@ -63,8 +74,14 @@ impl Workbench {
     }
 
     fn worker(&mut self, guest: &Guest) -> (&mut Worker, &FlatBatch) {
-        let worker = self.workers.entry(guest.id()).or_insert_with(|| Worker::new(guest));
-        (worker, &self.batch)
+        let weighed = self.workers.entry(guest.id()).or_insert_with(|| Weighed::new(Worker::new(guest)));
+        (&mut weighed.worker, &self.batch)
+    }
+
+    fn weigh(&mut self, guest: &Guest, meter: &Arc<Meter>) {
+        if let Some(weighed) = self.workers.get_mut(&guest.id()) {
+            weighed.weigh(Some(meter));
+        }
     }
 
     fn assemble(&mut self, flow: &Flow<'_>, rows: &[u32], needs: Needs) {
@@ -118,6 +135,8 @@ pub(crate) struct Flow<'a> {
     asked: Vec<(usize, Vec<u32>)>,
     /// Original rows of outputs that a transform made.
     pub(crate) transformed: Vec<u32>,
+    /// Of those that are not as they were: stage, and original row.
+    pub(crate) changes: Vec<(u32, u32)>,
     /// The first row from which on nothing may go on, and why.
     pub(crate) hold: Option<Hold>,
 }
@@ -130,6 +149,19 @@ pub(crate) enum Fate {
     DeadLetter { stage: usize, cause: &'static str, reason: Arc<str> },
     Rejected { stage: usize, cause: &'static str, reason: Arc<str> },
     Bypassed { stage: usize, cause: &'static str },
+}
+
+impl Fate {
+    /// The position of the policy.
+    pub(crate) fn stage(&self) -> usize {
+        match self {
+            Fate::Dropped { stage, .. }
+            | Fate::DroppedByFailure { stage, .. }
+            | Fate::DeadLetter { stage, .. }
+            | Fate::Rejected { stage, .. }
+            | Fate::Bypassed { stage, .. } => *stage,
+        }
+    }
 }
 
 /// Whether whoever sent the events waits for an answer.
@@ -170,6 +202,15 @@ impl Hold {
     }
 }
 
+/// What a module of any kind said.
+#[derive(Default)]
+struct Answer {
+    decisions: Vec<Decision>,
+    outputs: Outputs,
+    names: Vec<Arc<str>>,
+    pairs: Vec<(u32, u32)>,
+}
+
 /// An event that came through, on its way to targets.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'f> {
@@ -197,6 +238,7 @@ impl<'a> Flow<'a> {
             fates: Vec::new(),
             asked: Vec::new(),
             transformed: Vec::new(),
+            changes: Vec::new(),
             hold: None,
         }
     }
@@ -207,7 +249,11 @@ impl<'a> Flow<'a> {
         let mut position = 0;
         while let Some(next) = self.next(route, route.stages_from(position), bench) {
             position = (next - route.stage(0)) as usize;
+            let tapped = Asked::note(self, route, position, bench);
             self.stage(route, position, bench).await;
+            if let Some(tapped) = tapped {
+                tapped.show(self, route.route, &route.route.stages[position]);
+            }
             position += 1;
         }
         self.ask_targets(route, bench);
@@ -310,9 +356,19 @@ impl<'a> Flow<'a> {
                 self.keep(position, stage, &rows, decisions);
             }
             Body::Wasm { guest, kind } => {
+                let ask = match &stage.circuit {
+                    None => Ask::All,
+                    Some(circuit) if bench.dry => circuit.rule().map_or(Ask::All, |_| Ask::None),
+                    Some(circuit) => circuit.ask(Instant::now()),
+                };
+                let asked = match ask {
+                    Ask::All => &rows[..],
+                    Ask::One(_) => &rows[..1],
+                    Ask::None => return self.keep(position, stage, &rows, vec![Decision::Undecided; rows.len()]),
+                };
                 let memory = bench.memory.clone().filter(|_| guest.uses_state());
                 let route = bench.route.clone();
-                bench.assemble(self, &rows, guest.needs());
+                bench.assemble(self, asked, guest.needs());
                 let (worker, batch) = bench.worker(guest);
                 match memory.as_ref().map(|memory| memory.view(&route, guest)) {
                     None => {}
@@ -321,23 +377,43 @@ impl<'a> Flow<'a> {
                         return self.hold_at(self.origin(rows[0]), HoldWhy::Retry, stage, error.to_string().into());
                     }
                 }
-                match kind {
-                    Kind::Filter => {
-                        let decisions = worker.evaluate(batch).await;
-                        self.keep(position, stage, &rows, decisions);
-                    }
+                let begin = Instant::now();
+                let answer = match kind {
+                    Kind::Filter => Answer { decisions: worker.evaluate(batch).await, ..Answer::default() },
                     Kind::Matcher => {
-                        let assigned = worker.assign(batch).await;
-                        self.name(&rows, &assigned.names, &assigned.pairs);
-                        self.keep(position, stage, &rows, assigned.decisions);
+                        let Assigned { decisions, names, pairs } = worker.assign(batch).await;
+                        Answer { decisions, names, pairs, ..Answer::default() }
                     }
                     Kind::Transform => {
-                        let applied = worker.apply(batch, self.events(), &rows).await;
-                        changed = self.transform(position, stage, &rows, applied.decisions, applied.outputs);
+                        let Applied { decisions, outputs } = worker.apply(batch, self.events(), asked).await;
+                        Answer { decisions, outputs, ..Answer::default() }
                     }
-                }
+                };
+                let took = begin.elapsed();
                 if let Some(memory) = memory {
                     memory.keep(&route, &stage.policy, worker.written());
+                }
+                let gave_up = worker.gave_up();
+                if !bench.dry {
+                    stage.meter.called(took);
+                    bench.weigh(guest, &stage.meter);
+                }
+                let Answer { mut decisions, outputs, names, pairs } = answer;
+                if let Some(circuit) = stage.circuit.as_ref().filter(|_| !bench.dry) {
+                    circuit.tell(&ask, &decisions, gave_up, Instant::now());
+                    decisions.resize(rows.len(), Decision::Undecided);
+                    if let (Ask::One(_), None, Some(&next)) = (&ask, circuit.rule(), rows.get(1)) {
+                        let reason = "one event went well: its module is asked about the others again".into();
+                        self.hold_at(self.origin(next), HoldWhy::Retry, stage, reason);
+                    }
+                }
+                match kind {
+                    Kind::Filter => self.keep(position, stage, &rows, decisions),
+                    Kind::Matcher => {
+                        self.name(&rows, &names, &pairs);
+                        self.keep(position, stage, &rows, decisions);
+                    }
+                    Kind::Transform => changed = self.transform(position, stage, &rows, decisions, outputs),
                 }
             }
         }
@@ -345,6 +421,12 @@ impl<'a> Flow<'a> {
             bench.candidates.follow(route.index, before, route.all(), self.events(), &same);
             self.inside = false;
         }
+    }
+
+    /// What a stage is going to be asked about: original row, and the event.
+    pub(crate) fn asked_about(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) -> Vec<(u32, Event)> {
+        let rows = self.rows(route, route.stage(position), bench);
+        rows.into_iter().map(|row| (self.origin(row), self.events()[row as usize].clone())).collect()
     }
 
     /// The rows that a rule holds for.
@@ -416,6 +498,9 @@ impl<'a> Flow<'a> {
             match decided.next_if(|(_, (decided, _))| *decided == row) {
                 Some((at, (_, Decision::Keep))) => {
                     while let Some((_, made)) = outputs.next_if(|(from, _)| *from as usize == at) {
+                        if made.is_some() {
+                            self.changes.push((position as u32, origin));
+                        }
                         same.push(made.is_none().then_some(row));
                         events.push(made.unwrap_or_else(|| self.events()[row as usize].clone()));
                         origins.push(origin);
@@ -467,12 +552,30 @@ impl<'a> Flow<'a> {
                 };
                 self.failed(stage, plan, origin, rule, cause_word(&fault), fault.message.as_str().into())
             }
-            Decision::Undecided => {
-                let reason = "it fails on so many events that looking for the guilty ones was given up".into();
-                self.hold_at(origin, HoldWhy::Retry, plan, reason);
-                false
-            }
+            Decision::Undecided => match plan.circuit.as_ref().and_then(|circuit| circuit.rule()) {
+                Some((rule, reason)) => self.past(stage, plan, origin, rule, reason),
+                None => {
+                    let reason = "it fails on so many events that looking for the guilty ones was given up".into();
+                    self.hold_at(origin, HoldWhy::Retry, plan, reason);
+                    false
+                }
+            },
         }
+    }
+
+    /// An event that the module is not asked about, for its circuit is open.
+    fn past(&mut self, stage: usize, plan: &Stage, origin: u32, rule: FailureRule, reason: Arc<str>) -> bool {
+        let waits = match rule {
+            FailureRule::Pause | FailureRule::Retry => true,
+            FailureRule::Reject => self.sender == Sender::Gone,
+            FailureRule::DeadLetter | FailureRule::Drop | FailureRule::Bypass => false,
+        };
+        if waits {
+            // Not until a person acts: one event is tried now and then.
+            self.hold_at(origin, HoldWhy::Retry, plan, reason);
+            return false;
+        }
+        self.failed(stage, plan, origin, rule, CIRCUIT_OPEN, reason)
     }
 
     fn failed(

@@ -20,6 +20,7 @@ use crate::{
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     lag::{Behind, Unsettled},
     memory::Memory,
+    meter::Metered,
     pauses::OPERATOR,
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
@@ -261,6 +262,7 @@ impl Context {
         let now_ms = now_ms();
         let mut answers = Answers::new(settlement.answers());
         let sender = if answers.wanted() { Sender::Answered } else { Sender::Gone };
+        bench.tapping = self.live.taps().tapping(plan);
         let mut hold = self.malformed_hold(source, &malformed);
         let mut seen = &events[..];
         let (flows, staged) = loop {
@@ -284,8 +286,14 @@ impl Context {
         let rows = u32::try_from(events.len()).unwrap_or(u32::MAX).min(limit);
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
+        let mut metered = Metered::default();
         for (route, flow) in flows {
-            let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
+            let (sends, mut tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
+            tally.retried = events.len() as u64 - u64::from(rows);
+            metered.note(route, &flow, rows);
+            if let Some(tapping) = &bench.tapping {
+                tapping.decided(route, &flow, &events, rows, &sends);
+            }
             let unwanted = tally.unmatched > 0 || !tally.rejected.is_empty();
             self.live.decisions().note(&decisions::Batch {
                 plan,
@@ -346,6 +354,7 @@ impl Context {
             together,
             staged,
             tallies,
+            metered,
             answers,
         });
         hold
@@ -407,8 +416,7 @@ impl Context {
                 let row = if batch.staged.as_ref().is_some_and(|staged| !staged.is_empty()) { 0 } else { row };
                 batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
                 batch.answers.held(row, &by, &reason);
-                // What is counted is what is settled, and how much of this batch's counts belongs to the rows before is unknown.
-                batch.tallies.clear();
+                batch.taken_back(row);
                 // A sink of other documents than those of today: today's may do better.
                 let old = batch.plan.generation != self.live.load().generation;
                 let why = if old { HoldWhy::Retry } else { HoldWhy::Pause };
@@ -416,7 +424,7 @@ impl Context {
             }
             Progress::Aborted { reason } => {
                 batch.outcome = Settled::Nack { events: 0, delay: RETRY.delay(0) };
-                batch.tallies.clear();
+                batch.taken_back(0);
                 let (by, reason) = (self.source.clone(), reason.into());
                 hold = Some(Hold { row: 0, why: HoldWhy::Retry, by, reason });
             }

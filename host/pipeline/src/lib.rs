@@ -11,29 +11,37 @@
 //! and swaps them through [`Live`].
 
 mod answers;
+pub mod circuit;
 pub mod deadletter;
 pub mod decisions;
 mod dispatch;
 mod flow;
+mod histogram;
 mod lag;
 mod lane;
 mod live;
 mod memory;
+pub mod meter;
 mod pauses;
 mod pipeline;
 pub mod plan;
 mod rules;
 mod tally;
+pub mod tap;
 mod transaction;
 mod verdict;
 mod window;
 
+pub use circuit::{Circuit, CircuitOptions, CircuitState, Circuits};
 pub use flow::dry;
+pub use histogram::{Durations, Histogram};
 pub use lag::Behind;
 pub use lane::LaneState;
 pub use live::Live;
+pub use meter::{Meter, Meters};
 pub use pauses::{Held, OPERATOR, Pauses};
 pub use pipeline::{LaneStatus, Pipeline, SourceState};
 pub use plan::Plan;
 pub use tally::{RouteTally, Tally};
+pub use tap::Taps;
 pub use window::WindowOptions;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::{Plan, decisions::Decisions, pauses::Pauses};
+use crate::{Circuits, Meters, Plan, Taps, decisions::Decisions, pauses::Pauses};
 
 /// The plan that new batches are decided by. Reading is wait-free; swapping is one atomic store.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub struct Live {
     changed: watch::Sender<u64>,
     pauses: Pauses,
     decisions: Arc<Decisions>,
+    meters: Arc<Meters>,
+    circuits: Circuits,
+    taps: Arc<Taps>,
 }
 
 impl Live {
@@ -24,6 +27,9 @@ impl Live {
             changed: watch::Sender::new(0),
             pauses: Pauses::default(),
             decisions: Arc::default(),
+            meters: Arc::default(),
+            circuits: Circuits::default(),
+            taps: Arc::default(),
         })
     }
 
@@ -48,6 +54,21 @@ impl Live {
     /// What became of events.
     pub fn decisions(&self) -> &Arc<Decisions> {
         &self.decisions
+    }
+
+    /// What is measured of policies.
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
+    /// The circuits of policies.
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
+    }
+
+    /// Who looks at live events.
+    pub fn taps(&self) -> &Arc<Taps> {
+        &self.taps
     }
 
     /// What an operator holds.

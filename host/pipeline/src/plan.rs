@@ -9,6 +9,7 @@ use tidegate_engine::{Guest, Kind};
 use tidegate_matching::{Destination, Matcher, Names};
 
 use crate::{
+    Circuit, Meter,
     rules::{Ruled, Rules},
     tally::Tally,
     window::WindowOptions,
@@ -80,6 +81,8 @@ pub struct RoutePlan {
     pub unmatched: Unmatched,
     /// Where events rest that could not be decided or delivered.
     pub dead_letter: Option<Sink>,
+    /// Whether what goes to targets says by which generation: [`GENERATION`](crate::deadletter::GENERATION).
+    pub stamp: bool,
 }
 
 /// One policy at work on one route.
@@ -93,6 +96,10 @@ pub struct Stage {
     pub body: Body,
     /// What happens to events it could not decide, or refused.
     pub failure: FailureRules,
+    /// When it is not asked for a while; `None`: it always is.
+    pub circuit: Option<Arc<Circuit>>,
+    /// What is measured of it.
+    pub meter: Arc<Meter>,
 }
 
 /// What decides in a stage.

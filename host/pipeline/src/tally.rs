@@ -35,6 +35,8 @@ struct Watched {
 pub struct RouteTally {
     /// Settled events that came in.
     pub received: u64,
+    /// Events that were given back, to come again: held by a policy, or not taken by a sink.
+    pub retried: u64,
     /// Settled messages that were no events.
     pub malformed: u64,
     /// Changed by a transform (outputs).
@@ -110,6 +112,7 @@ impl RouteTally {
     /// Adds another count to this one.
     pub fn merge(&mut self, other: &RouteTally) {
         self.received += other.received;
+        self.retried += other.retried;
         self.malformed += other.malformed;
         self.transformed += other.transformed;
         self.unmatched += other.unmatched;

@@ -114,6 +114,7 @@ fn amend(batch: &mut InFlight, parts: Vec<Part>, refusals: Vec<Refusal>) {
 fn done(batch: &mut InFlight) -> Progress {
     let Some(together) = batch.together.take() else { return Progress::Durable };
     for parcel in &together.parcels {
+        parcel.sink.counts().committed(parcel.lot.origins.len());
         batch.count(&parcel.lot, 0);
     }
     match together.stuck {

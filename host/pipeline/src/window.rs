@@ -18,6 +18,7 @@ use crate::{
     answers::Answers,
     dispatch::{DeadLetters, Destination, Lot, Parcel, Sending, cause},
     memory::Staged,
+    meter::Metered,
     plan::RoutePlan,
     tally::{RouteTally, bump},
     transaction::{self, Together},
@@ -177,6 +178,7 @@ pub(crate) struct InFlight {
     /// What policies have written, where one of them remembers.
     pub(crate) staged: Option<Staged>,
     pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
+    pub(crate) metered: Metered,
     pub(crate) answers: Answers,
 }
 
@@ -270,11 +272,22 @@ impl InFlight {
         for (route, delta) in &self.tallies {
             self.plan.tally.add(route, delta);
         }
+        self.metered.add();
         if self.answers.wanted() {
             self.settlement.report(self.answers.into_fates());
         }
         self.settlement.settle(self.outcome).await?;
         Ok(self.outcome)
+    }
+
+    /// It ends before this row, and how much of its counts belongs to the rows before that is unknown: what is counted is what
+    /// comes again.
+    pub(crate) fn taken_back(&mut self, row: u32) {
+        let retried = (self.originals.len() as u64).saturating_sub(u64::from(row));
+        for (_, tally) in &mut self.tallies {
+            *tally = RouteTally { retried, ..RouteTally::default() };
+        }
+        self.metered.clear();
     }
 
     /// Counts what was written of a lot of which so many were refused.

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::{
     Applies, Body, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match, Meta,
-    Mode, RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched, Wasm,
+    Mode, PolicyBreaker, RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched, Wasm,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
-const FORM: u32 = 4;
+const FORM: u32 = 5;
 
 impl Documents {
     /// A text that is the same for documents of the same meaning, and different otherwise: hash it for the id of a
@@ -109,6 +109,7 @@ fn route(route: &Route) -> Value {
         "to": to,
         "unmatched": unmatched,
         "deadLetter": route.dead_letter.as_ref().map(id),
+        "stamp": route.stamp,
     })
 }
 
@@ -139,6 +140,9 @@ fn policy(policy: &FilterPolicy) -> Value {
         "limits": [millis(limits.timeout), json!(limits.memory), json!(limits.max_event_bytes)],
         "state": [json!(policy.state.max_bytes), json!(policy.state.ttl.map(millis))],
         "failure": [failure.on_trap.word(), failure.on_timeout.word(), failure.on_reject.word()],
+        "breaker": failure.breaker.map(|PolicyBreaker { failures, window, pause, then }| {
+            json!([failures, millis(window), millis(pause), then.word()])
+        }),
         "mode": mode,
     });
     let body = match &policy.body {

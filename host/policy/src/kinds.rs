@@ -3,6 +3,7 @@
 //! What documents say of one another is looked at when all are read: [`crate::set`].
 
 mod body;
+mod breaker;
 mod condition;
 mod delivery;
 pub(crate) mod policy;
@@ -20,10 +21,15 @@ use crate::{
     document::label_name,
     mistakes::{Fields, Mistakes, Shape},
     set,
-    spec::Id,
+    spec::{Condition, Id},
     text::At,
     tree::{Kind, Node},
 };
+
+/// A condition by itself.
+pub(crate) fn condition(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Condition> {
+    condition::read_one(node, &[], mistakes)
+}
 
 /// The name of a document of the same namespace, by `key` of a mapping. `namespace` may stand beside it, but only the
 /// document's own.

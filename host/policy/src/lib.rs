@@ -110,6 +110,32 @@ pub fn policies(files: &[File], options: &Options<'_>) -> Result<Vec<spec::Filte
     set.policies_alone()
 }
 
+/// One condition by itself, as in `filters` of a policy: for whoever asks for events by one. `name` stands in messages.
+///
+/// # Errors
+/// Every mistake of the text.
+pub fn condition(name: &str, text: &str) -> Result<spec::Condition, Report> {
+    let shown = Text::new(name, text);
+    let mut mistakes = Mistakes::new(&shown);
+    let trees = tree::parse(text, &mut mistakes);
+    let read = match &trees[..] {
+        [tree] => kinds::condition(&tree.root, &mut mistakes),
+        _ => None,
+    };
+    let at = At { line: 1, column: 1, length: 1 };
+    let (mut found, _) = mistakes.into_parts();
+    match read {
+        Some(condition) if found.is_empty() => Ok(condition),
+        Some(_) | None => {
+            if found.is_empty() {
+                let hint = Some("as in `{exact: {type: com.acme.order}}`".to_owned());
+                found.push(shown.diagnostic(codes::EMPTY, at, "there is no condition".to_owned(), hint));
+            }
+            Err(Report::new(found))
+        }
+    }
+}
+
 /// The documents of a file as JSON, as they are written: nothing but the text is checked.
 ///
 /// # Errors

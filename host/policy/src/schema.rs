@@ -195,6 +195,10 @@ fn route() -> Value {
         "to": list(closed("A sink, and which events it wants.", to, &["sink"])),
         "unmatched": words("What to do with an event that no target wants.", &["Drop", "DeadLetter", "Reject"]),
         "deadLetter": closed("Where events go that cannot be decided or delivered.", dead_letter, &["sink"]),
+        "stamp": {
+            "description": "Outputs say by which generation, in the extension `tidegategeneration`; default false.",
+            "type": "boolean",
+        },
     });
     closed("From sources to sinks.", properties, &["from", "to"])
 }

@@ -195,18 +195,23 @@ impl Set {
         }
         for Draft { document: policy, given, .. } in self.policies.iter().filter(|draft| draft.sound) {
             let Some(route) = self.routes_of(policy).find(|draft| lacks(draft)) else { continue };
-            for (key, rule) in
-                [("onTrap", given.on_trap), ("onTimeout", given.on_timeout), ("onReject", given.on_reject)]
-            {
+            let then = policy.failure.breaker.map(|breaker| breaker.then);
+            for (key, rule) in [
+                ("onTrap", given.on_trap),
+                ("onTimeout", given.on_timeout),
+                ("onReject", given.on_reject),
+                ("breaker/then", then),
+            ] {
                 if rule == Some(FailureRule::DeadLetter) {
+                    let word = key.rsplit('/').next().unwrap_or(key);
                     let message = format!(
-                        "`{key}: DeadLetter`, but the route `{}` has no dead-letter sink",
+                        "`{word}: DeadLetter`, but the route `{}` has no dead-letter sink",
                         route.document.meta.id
                     );
-                    let hint = Some(
-                        "add `deadLetter: {sink: …}` to the route, or choose Retry, Drop, Bypass, Pause or Reject"
-                            .to_owned(),
-                    );
+                    let retry = if word == "then" { "" } else { "Retry, " };
+                    let hint = Some(format!(
+                        "add `deadLetter: {{sink: …}}` to the route, or choose {retry}Drop, Bypass, Pause or Reject"
+                    ));
                     let pointer = format!("/spec/failure/{key}");
                     found.push(policy.meta.places.diagnostic(codes::NO_DEAD_LETTER_SINK, &pointer, message, hint));
                 }

@@ -126,6 +126,8 @@ pub struct Route {
     pub unmatched: Unmatched,
     /// A sink of the same namespace.
     pub dead_letter: Option<Id>,
+    /// Whether what goes to its targets says by which generation: in the extension `tidegategeneration`. Default: it does not.
+    pub stamp: bool,
 }
 
 /// A sink, and which events it wants.
@@ -449,6 +451,30 @@ pub struct Failure {
     pub on_timeout: FailureRule,
     /// The module said that the event is wrong.
     pub on_reject: FailureRule,
+    /// When it is not asked for a while. Absent (the default): it always is.
+    pub breaker: Option<PolicyBreaker>,
+}
+
+/// `breaker: {failures, window, pause, then}`: after `failures` within `window` the module is not asked for `pause`; then one event is put
+/// to it, and where that goes well, all are. It opens at once where a batch fails on so much of it that the guilty events cannot be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyBreaker {
+    /// Events that the module failed on (a rejected event is none of them). Default 5; 1 to 10,000.
+    pub failures: u32,
+    /// Default 1 m; 1 s to an hour.
+    pub window: Duration,
+    /// Default 10 s; 10 ms to 10 m.
+    pub pause: Duration,
+    /// What each event meets meanwhile; never [`FailureRule::Retry`]. Default `Pause`: the lanes of its routes are held, nothing is
+    /// acknowledged, and they go on by themselves. `Reject` is the same where a source has nobody to answer.
+    pub then: FailureRule,
+}
+
+impl Default for PolicyBreaker {
+    fn default() -> PolicyBreaker {
+        let (window, pause) = (Duration::from_mins(1), Duration::from_secs(10));
+        PolicyBreaker { failures: 5, window, pause, then: FailureRule::Pause }
+    }
 }
 
 /// One of the things a stream can do instead of answering 5xx.

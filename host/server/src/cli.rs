@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, rollback,
-        run, schema, status, test, validate,
+        run, schema, status, tap, test, validate,
     },
     logging::{Guests, Logging},
     problem,
@@ -82,6 +82,8 @@ enum Command {
     Status(status::Args),
     /// Show which policies met an event, in which order, what each decided, and why
     Explain(explain::Args),
+    /// Show live events of a host, and what becomes of them; keep them as test cases
+    Tap(tap::Args),
 }
 
 /// How a command ended that did not fail.
@@ -115,7 +117,8 @@ pub fn main() -> ExitCode {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Status(_)
-        | Command::Explain(_) => "warn",
+        | Command::Explain(_)
+        | Command::Tap(_) => "warn",
         // What modules log is compared, not shown.
         Command::Test(_) | Command::Dev(_) => "warn,guest=off",
     };
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => pause::run(args, pause::Wanted::Running, &mut out),
         Command::Status(args) => status::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Tap(args) => tap::run(args, &mut out),
     };
     let ended = ended.and_then(|ending| {
         out.flush()?;

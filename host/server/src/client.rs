@@ -128,6 +128,26 @@ impl HostArgs {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> anyhow::Result<Answer> {
+        let Exchanged { response, connection } = self.exchanged(method, path, headers, body).await?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.or_problem(self.gone(), HINT)?.to_bytes();
+        drop(connection);
+        Ok(Answer { status, body })
+    }
+
+    fn gone(&self) -> String {
+        format!("no host answers at {}", self.admin)
+    }
+
+    /// The head of an answer; its body is still to come.
+    async fn exchanged(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Exchanged> {
         let mut request = Request::builder().method(method).uri(path).header("host", &self.admin);
         if let Some(token) = self.token()? {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -137,19 +157,48 @@ impl HostArgs {
         }
         let request =
             request.body(Full::new(body)).or_problem("the request cannot be made", "look at names and tokens")?;
-        let gone = format!("no host answers at {}", self.admin);
-        let hint = "start it with `tidegate run --admin ADDR …`, and name its address with --admin";
-        let stream = TcpStream::connect(&self.admin).await.or_problem(gone.clone(), hint)?;
+        let gone = self.gone();
+        let stream = TcpStream::connect(&self.admin).await.or_problem(gone.clone(), HINT)?;
         match self.connector()? {
-            None => exchange(stream, request).await.or_problem(gone, hint),
+            None => exchange(stream, request).await.or_problem(gone, HINT),
             Some(connector) => {
                 let name = self.admin.rsplit_once(':').map_or(self.admin.as_str(), |(host, _)| host);
                 let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned());
                 let name = name.or_problem(gone.clone(), "--admin is HOST:PORT")?;
                 let stream = connector.connect(name, stream).await.or_problem(gone.clone(), "does --ca fit?")?;
-                exchange(stream, request).await.or_problem(gone, hint)
+                exchange(stream, request).await.or_problem(gone, HINT)
             }
         }
+    }
+
+    /// `GET` of lines, each handed to `each` as it comes, until it says that it is enough or they end.
+    pub(crate) async fn lines(
+        &self,
+        path: &str,
+        mut each: impl FnMut(&[u8]) -> anyhow::Result<More>,
+    ) -> anyhow::Result<()> {
+        let mut rest = Vec::new();
+        let Exchanged { response, connection } = self.exchanged("GET", path, &[], Bytes::new()).await?;
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        if status != 200 {
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.or_problem(self.gone(), HINT)?.to_bytes();
+            return Answer { status, body }.fine().map(drop);
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.or_problem("the host ended in the middle of it", "look at its log")?;
+            let Ok(data) = frame.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                if each(&line[..end])? == More::Enough {
+                    return Ok(());
+                }
+            }
+        }
+        drop(connection);
+        Ok(())
     }
 
     /// `GET`, and what it says.
@@ -164,19 +213,44 @@ impl HostArgs {
     }
 }
 
+/// Where nobody answers.
+const HINT: &str = "start it with `tidegate run --admin ADDR …`, and name its address with --admin";
+
+/// Whether further lines are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    Wanted,
+    Enough,
+}
+
+/// An answer that has begun, and what drives it.
+struct Exchanged {
+    response: hyper::Response<Incoming>,
+    connection: Driven,
+}
+
+/// Ends with whoever reads the answer.
+struct Driven(tokio::task::JoinHandle<()>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failed>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Exchanged, Failed>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let response: hyper::Response<Incoming> = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
-    connection.abort();
-    Ok(Answer { status, body })
+    let connection = Driven(tokio::spawn(async move {
+        // What went wrong with it is seen by whoever reads.
+        let _ = connection.await;
+    }));
+    let response = sender.send_request(request).await?;
+    Ok(Exchanged { response, connection })
 }
 
 /// A part of a path or query, with what has a meaning there escaped.

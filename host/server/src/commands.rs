@@ -19,6 +19,7 @@ pub mod rollback;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod tap;
 pub mod test;
 pub mod validate;
 

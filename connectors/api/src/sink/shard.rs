@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_event::Event;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::counts::{Oldest, SinkCounts};
 use super::gate::Gate;
 use super::streams::UnderWay;
 use super::task::{Job, Task};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     bytes_max: u32,
     trouble: Mutex<Option<String>>,
     pub(super) closing: Notify,
+    pub(super) counts: Arc<SinkCounts>,
+    pub(super) oldest: Oldest,
     given_up: watch::Sender<bool>,
 }
 
@@ -59,6 +62,8 @@ impl Shard {
             bytes_max,
             trouble: Mutex::new(None),
             closing: Notify::new(),
+            counts: options.counts.clone(),
+            oldest: Oldest::default(),
             given_up: watch::Sender::new(false),
         });
         // A job holds at least one event permit, so a channel of that capacity is never full.
@@ -93,9 +98,15 @@ impl Shard {
     /// Puts events into the queue where there is room for them.
     pub(super) fn put(&self, events: Vec<Event>, streams: Vec<UnderWay>, room: Room) -> Receipt {
         let Some((permits, bytes)) = room else { return self.closed() };
+        let count = events.len();
         let (job, receipt) = Job::new(events, bytes, streams, permits);
-        match self.jobs.try_send(job) {
-            Ok(()) => receipt,
+        // Counted before the task can be done with it.
+        match self.jobs.try_reserve() {
+            Ok(place) => {
+                self.shared.counts.accepted(count);
+                place.send(job);
+                receipt
+            }
             Err(_) => self.closed(),
         }
     }
@@ -106,6 +117,10 @@ impl Shard {
 
     pub(super) fn trouble(&self) -> Option<String> {
         self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn lag(&self) -> std::time::Duration {
+        self.shared.oldest.age()
     }
 
     pub(super) fn pending_events(&self) -> usize {

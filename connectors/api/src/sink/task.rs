@@ -9,6 +9,7 @@ use std::time::Duration;
 use tidegate_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::counts::Oldest;
 use super::gate::Gate;
 use super::shard::Shared;
 use super::streams::UnderWay;
@@ -22,6 +23,7 @@ const ASKED_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Job {
     events: Vec<Event>,
     bytes: usize,
+    accepted_at: u64,
     answer: oneshot::Sender<Sent>,
     _streams: Vec<UnderWay>,
     _permits: [OwnedSemaphorePermit; 2],
@@ -35,7 +37,9 @@ impl Job {
         permits: [OwnedSemaphorePermit; 2],
     ) -> (Job, Receipt) {
         let (answer, receipt) = oneshot::channel();
-        (Job { events, bytes, answer, _streams: streams, _permits: permits }, Receipt::waiting(receipt))
+        let accepted_at = Oldest::now();
+        let job = Job { events, bytes, accepted_at, answer, _streams: streams, _permits: permits };
+        (job, Receipt::waiting(receipt))
     }
 
     fn resolve(self, sent: Sent) {
@@ -65,12 +69,15 @@ impl Task {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut held = None;
         while let Some(job) = next(&mut held, &mut queue, &self.shared).await {
+            self.shared.oldest.set(job.accepted_at);
             let mut group = Group::gather(job, &mut held, &mut queue);
             if let Err(cause) = self.write(&mut group).await {
                 queue.close();
+                self.shared.oldest.set(0);
                 self.refuse_all(cause, group, held.take(), queue).await;
                 return;
             }
+            self.shared.oldest.set(0);
         }
         if let Err(error) = self.writer.close().await {
             tracing::warn!(sink = self.shared.name, %error, "the sink's writer did not close cleanly; all it took is durable");
@@ -87,11 +94,13 @@ impl Task {
             let rest = group.admitted - group.written;
             match outcome {
                 Ok(()) => {
+                    self.shared.counts.durable(rest);
                     group.advance(rest);
                     self.healed();
                 }
                 Err(WriteError::Transient { written, after, place, cause }) => {
                     let progress = written.min(rest);
+                    self.shared.counts.durable(progress);
                     group.advance(progress);
                     let trouble = format!("{place}: {cause}");
                     if progress > 0 {
@@ -106,6 +115,8 @@ impl Task {
                     }
                 }
                 Err(WriteError::Permanent { index, place, cause }) => {
+                    self.shared.counts.durable(index.min(rest));
+                    self.shared.counts.refused();
                     group.advance(index.min(rest));
                     group.refuse(format!("{place}: {cause}"));
                     self.healed();
@@ -163,6 +174,7 @@ impl Task {
             self.failures = 0;
         }
         if self.options.retries.is_some_and(|retries| self.failures >= retries) {
+            self.shared.counts.refused();
             group.refuse(format!("{trouble} (given up after {} retries)", self.failures));
             self.failures = 0;
             return;
@@ -170,6 +182,7 @@ impl Task {
         let own = self.options.backoff.delay(self.failures);
         tokio::time::sleep(after.map_or(own, |asked| asked.clamp(own, ASKED_MAX.max(own)))).await;
         self.failures = self.failures.saturating_add(1);
+        self.shared.counts.retried();
     }
 
     fn healed(&mut self) {

@@ -10,7 +10,7 @@ use crate::{
     Difference, DocumentSet, Generation, KeptPolicy, Owner, Verified,
     book::{self, Paused, Pin, now_ms},
     edit::{self, Edited},
-    history::{Action, Author},
+    history::{Action, Author, Entry, Outcome},
     kept::KeptFile,
     modules::Origin,
     orders::{Changed, Edit, Order, Pausing, Refusal},
@@ -28,6 +28,10 @@ impl Control {
             Order::Edit(edit, answer) => drop(answer.send(self.edit(*edit).await)),
             Order::Rollback(to, author, answer) => drop(answer.send(self.roll_back(to.as_deref(), author).await)),
             Order::Pause(pausing, answer) => drop(answer.send(self.pause(pausing))),
+            Order::NoteTap(author, answer) => {
+                self.note_tap(author);
+                drop(answer.send(Ok(())));
+            }
             Order::Explain(events, answer) => {
                 let plan = self.pipeline.live().load();
                 drop(answer.send(Ok(self.in_sight(dry::traces(&plan, &events, SAMPLE)).await)));
@@ -133,6 +137,23 @@ impl Control {
         }
         self.go_live(candidate, author, Action::Rollback).await;
         Ok(Changed { live: true, ..change })
+    }
+
+    /// No generation stands in it: none went live by it.
+    fn note_tap(&mut self, author: Author) {
+        self.book.history.push(Entry {
+            number: self.book.history.next(),
+            at_ms: now_ms(),
+            who: author.who,
+            reason: author.reason,
+            action: Action::Tap,
+            documents: Difference::default(),
+            policies: Vec::new(),
+            generation: None,
+            before: None,
+            outcome: Outcome::Live,
+        });
+        self.describe();
     }
 
     fn pause(&mut self, pausing: Pausing) -> Result<(), Refusal> {

@@ -70,7 +70,7 @@ pub struct End {
 
 /// Each event on each route of the plan, by event. Stops early once `budget` is used up: the list is shorter then.
 pub async fn traces(plan: &Plan, events: &[Event], budget: Duration) -> Vec<Vec<Trace>> {
-    let mut bench = Workbench::default();
+    let mut bench = Workbench { dry: true, ..Workbench::default() };
     let routes: BTreeMap<&str, Ruled<'_>> =
         plan.sources.values().flat_map(SourcePlan::ruled).map(|route| (&*route.route.id, route)).collect();
     let (begin, now_ms) = (Instant::now(), crate::lane::now_ms());

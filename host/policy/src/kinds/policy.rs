@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{body, condition, references, topics};
+use super::{body, breaker, condition, references, topics};
 use crate::{
     Options, codes,
     document::labels,
     mistakes::{Fields, Mistakes, Shape},
     set::{Draft, Kind, Rules, Set},
-    spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, State},
+    spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, PolicyBreaker, State},
     tree::Node,
     units::{DAY, GI, KI, MI, size_text},
 };
@@ -44,7 +44,7 @@ const MATCH: Shape = Shape {
 const BESIDE: [&str; 3] = ["pattern", "cesql", "sql"];
 const LIMITS: Shape = Shape { what: "`limits`", keys: &["timeout", "memory", "maxEventBytes"], later: &[] };
 const STATE: Shape = Shape { what: "`state`", keys: &["maxBytes", "ttl"], later: &[] };
-const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout", "onReject"], later: &["breaker"] };
+const FAILURE: Shape = Shape { what: "`failure`", keys: &["onTrap", "onTimeout", "onReject", "breaker"], later: &[] };
 
 const PHASES: [Phase; 6] =
     [Phase::Admit, Phase::Authorize, Phase::Validate, Phase::Transform, Phase::Route, Phase::Observe];
@@ -73,15 +73,15 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
         .get("priority")
         .map_or(Some(0), |node| mistakes.integer(node, "`priority`", i64::from(i32::MIN)..=i64::from(i32::MAX)));
     let limits = limits(fields.get("limits"), mistakes);
-    let rules = failure(fields.get("failure"), mistakes);
+    let (rules, breaker) = failure(fields.get("failure"), mistakes);
     let state = state(fields.get("state"), mistakes);
     let mode =
         fields.get("mode").map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES, &["Shadow"]));
     let body = body::read(spec, &fields, options, mistakes);
     let sound = mistakes.count() == before;
     if let (Some(phase), Some(priority), Some(body), Some(mode)) = (phase, priority, body, mode) {
-        let failure =
-            Failure { on_trap: FailureRule::Reject, on_timeout: FailureRule::Reject, on_reject: FailureRule::Reject };
+        let open = FailureRule::Reject;
+        let failure = Failure { on_trap: open, on_timeout: open, on_reject: open, breaker };
         let policy = FilterPolicy { meta, applies, matches, phase, priority, body, limits, state, failure, mode };
         set.policies.push(Draft { document: policy, given: rules, sound });
     }
@@ -167,13 +167,13 @@ fn state(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> State {
     state
 }
 
-fn failure(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> Rules {
+fn failure(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> (Rules, Option<PolicyBreaker>) {
     let mut rules = Rules::default();
-    let Some(fields) = node.and_then(|node| mistakes.fields(node, &FAILURE)) else { return rules };
+    let Some(fields) = node.and_then(|node| mistakes.fields(node, &FAILURE)) else { return (rules, None) };
     let words = RULES.map(|rule| (rule.word(), rule));
     let mut rule = |key: &str| fields.get(key).and_then(|node| mistakes.word(node, &format!("`{key}`"), &words, &[]));
     rules.on_trap = rule("onTrap");
     rules.on_timeout = rule("onTimeout");
     rules.on_reject = rule("onReject");
-    rules
+    (rules, fields.get("breaker").map(|node| breaker::read(node, mistakes)))
 }

@@ -12,7 +12,7 @@ use crate::{
     tree::Node,
 };
 
-const SHAPE: Shape = Shape { what: "a Route", keys: &["from", "to", "unmatched", "deadLetter"], later: &[] };
+const SHAPE: Shape = Shape { what: "a Route", keys: &["from", "to", "unmatched", "deadLetter", "stamp"], later: &[] };
 const FROM: Shape = Shape { what: "an entry of `from`", keys: &["name", "namespace"], later: &[] };
 const TO: Shape = Shape {
     what: "an entry of `to`",
@@ -37,12 +37,14 @@ pub(crate) fn read(spec: &Node, meta: Meta, mistakes: &mut Mistakes<'_>, set: &m
         let fields = mistakes.fields(node, &DEAD_LETTER)?;
         reference(&fields, "sink", Kind::Sink, &namespace, mistakes)
     });
+    let stamp = fields.get("stamp").and_then(|node| mistakes.boolean(node, "`stamp`"));
     let route = Route {
         meta,
         from,
         to,
         unmatched: unmatched.unwrap_or(Unmatched::Drop),
         dead_letter: dead_letter.map(|(id, _)| id),
+        stamp: stamp.unwrap_or(false),
     };
     set.routes.push(Draft { document: route, given: (), sound: mistakes.count() == before });
 }

@@ -37,10 +37,20 @@ pub(super) fn policy() -> Value {
         "ttl": duration("The longest time that anything is kept, 1s to 366d."),
     });
     let rules = ["Retry", "DeadLetter", "Drop", "Bypass", "Pause", "Reject"];
+    let breaker = json!({
+        "failures": integer("So many events that it failed on; default 5.", 1, 10_000),
+        "window": duration("Within this time; default 1m."),
+        "pause": duration("It is not asked for so long, then about one event; default 10s."),
+        "then": words(
+            "What events meet meanwhile; default Pause, which holds lanes until it goes well again.",
+            &["Pause", "DeadLetter", "Drop", "Bypass", "Reject"],
+        ),
+    });
     let failure = json!({
         "onTrap": words("The module trapped, or what it answered cannot be believed; or an expression came to an error.", &rules),
         "onTimeout": words("The module took longer than its `timeout`.", &rules),
         "onReject": words("The module said that the event is wrong.", &rules),
+        "breaker": closed("When the module is not asked for a while.", breaker, &[]),
     });
     let selector = json!({"matchLabels": {"$ref": "#/$defs/labels"}});
     let properties = json!({

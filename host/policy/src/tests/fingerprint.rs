@@ -59,6 +59,8 @@ fn every_change_of_meaning_shows() {
         ("maxBytes: 32Mi", "maxBytes: 33Mi"),
         ("ttl: 36h", "ttl: 37h"),
         ("onTimeout: Retry", "onTimeout: Pause"),
+        ("then: Bypass", "then: Drop"),
+        ("stamp: true", "stamp: false"),
         ("mode: Disabled", "mode: Enforce"),
         ("sales/*/in/>", "sales/*/in/*"),
         ("!sales/test/>", "!sales/dev/>"),
@@ -77,7 +79,7 @@ fn every_change_of_meaning_shows() {
 fn it_stays_as_it_is() {
     // A change here changes the ids of all generations everywhere: raise `FORM` with it.
     let text = document("Sink", "a", "{memory: {b: 1, a: x}}");
-    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":4,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","delivery":{"breaker":[10,60000,1000],"rateLimit":null,"retry":[null,100,10000,50],"timeout":null},"meta":{"id":"default/a","labels":{}}}],"sources":[]}"#);
+    insta::assert_snapshot!(good(&text).fingerprint_input(), @r#"{"form":5,"policies":[],"routes":[],"sinks":[{"config":{"a":"x","b":1},"connector":"memory","delivery":{"breaker":[10,60000,1000],"rateLimit":null,"retry":[null,100,10000,50],"timeout":null},"meta":{"id":"default/a","labels":{}}}],"sources":[]}"#);
 }
 
 proptest! {

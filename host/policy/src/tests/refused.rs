@@ -89,7 +89,6 @@ fn what_comes_later_is_said_to_come_later() {
     let cases = [
         with("rollout: {percent: 10}"),
         with("mode: Shadow"),
-        with("failure: {breaker: {failures: 5}}"),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
     ];
@@ -143,6 +142,35 @@ fn topics_are_patterns_with_something_that_fits() {
     let many = |count: usize| with(&format!("match: [{{topics: [{}]}}]", vec!["a/b"; count].join(", ")));
     refused(&many(257), "P151", "256 is the most");
     good(&many(256));
+}
+
+#[test]
+fn a_breaker_of_a_policy_says_what_events_meet_meanwhile() {
+    for (rest, code, says) in [
+        ("failures: 0", "P110", "from 1 to 10000"),
+        ("window: 10ms", "P110", "from 1s to 60m"),
+        ("pause: 11m", "P110", "from 10ms to 10m"),
+        ("then: Retry", "P109", "one of Pause, DeadLetter, Drop, Bypass, Reject"),
+        ("the: Pause", "P103", "did you mean `then`?"),
+    ] {
+        refused(&with(&format!("failure: {{breaker: {{{rest}}}}}")), code, says);
+    }
+    super::good(&with("failure: {breaker: {}}"));
+    let bare = |rest: &str| {
+        let route = document("Route", "bare", "{from: [{name: orders}], to: [{sink: billing}]}");
+        with(&format!("failure: {{breaker: {{{rest}}}}}")) + &route
+    };
+    super::good(&bare("then: Drop"));
+    refused(
+        &bare("then: DeadLetter"),
+        "P128",
+        "`then: DeadLetter`, but the route `default/bare` has no dead-letter sink",
+    );
+    refused(
+        &(surroundings() + &document("Route", "r", "{from: [{name: orders}], to: [{sink: billing}], stamp: yes}")),
+        "P107",
+        "`stamp`",
+    );
 }
 
 #[test]

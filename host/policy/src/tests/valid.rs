@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
     Applies, Body, Breaker, Capability, Condition, Delivery, Effect, FailureRule, FilterPolicy, Isolation, Level,
-    Limits, Malformed, Mode, ModuleRef, Phase, RateKey, RateLimit, Retry, State, Unmatched, Window,
+    Limits, Malformed, Mode, ModuleRef, Phase, PolicyBreaker, RateKey, RateLimit, Retry, State, Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -57,6 +57,7 @@ fn every_option_is_read() {
     assert_eq!(route.to[0].names[1].levels, [literal("orders"), Level::One, literal("west")]);
     assert_eq!(route.unmatched, Unmatched::DeadLetter);
     assert_eq!(route.dead_letter, Some(dlq.meta.id.clone()));
+    assert!(route.stamp);
 }
 
 #[test]
@@ -102,10 +103,13 @@ fn every_option_of_a_policy_is_read() {
     assert_eq!(mask.state, State { max_bytes: 32 << 20, ttl });
     let failure = [mask.failure.on_trap, mask.failure.on_timeout, mask.failure.on_reject];
     assert_eq!(failure, [FailureRule::DeadLetter, FailureRule::Retry, FailureRule::Drop]);
+    let (window, pause) = (Duration::from_mins(2), Duration::from_secs(30));
+    let breaker = PolicyBreaker { failures: 9, window, pause, then: FailureRule::Bypass };
+    assert_eq!(mask.failure.breaker, Some(breaker));
 
     assert_eq!(audit.applies, Applies::Selector([("team".to_owned(), "billing".to_owned())].into()));
     assert!(audit.applies_to(&documents.routes[0]), "a policy of `system` is for routes of other namespaces");
-    assert_eq!(audit.limits, Limits::default());
+    assert_eq!((audit.limits, audit.failure.breaker), (Limits::default(), None));
     assert_eq!((audits.may_emit, audits.isolation, audit.mode), (1, Isolation::Worker, Mode::Enforce));
     assert_eq!((&audits.config, audits.capabilities.len(), audits.may_write.data), (&json!({}), 0, false));
 }

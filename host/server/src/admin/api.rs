@@ -9,6 +9,7 @@ mod decisions;
 mod look;
 mod openapi;
 mod operations;
+mod tap;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 

@@ -14,7 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tidegate_control::{Picture, status::Phase};
-use tidegate_pipeline::{LaneState, OPERATOR, SourceState};
+use tidegate_pipeline::{CircuitState, LaneState, OPERATOR, SourceState};
 
 use super::{Host, PATIENCE};
 
@@ -68,6 +68,11 @@ impl Health {
         }
         if picture.refused {
             health.tells("documents", "the newest were refused: what ran before goes on; see the log");
+        }
+        for circuit in &picture.circuits {
+            if let CircuitState::Open { cause, .. } | CircuitState::HalfOpen { cause, .. } = &circuit.state {
+                health.tells(format!("policy {}", circuit.policy), format!("its module is not asked: {cause}"));
+            }
         }
         for sink in &picture.sinks {
             if let Some(trouble) = &sink.trouble {
@@ -221,7 +226,12 @@ mod tests {
                 "lane 0 of shop/orders: held, tries again: shop/guard: later",
             ],
         );
-        let sinks = vec![SinkStatus { sink: "shop/app".into(), pending: 3, trouble: Some("refused".into()) }];
+        let sinks = vec![SinkStatus {
+            sink: "shop/app".into(),
+            pending: 3,
+            trouble: Some("refused".into()),
+            ..SinkStatus::default()
+        }];
         let picture = Picture { refused: true, sinks, ..serving(&[LaneState::Running], SourceState::Open) };
         check(
             &picture,

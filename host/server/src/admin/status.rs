@@ -22,11 +22,14 @@ pub(super) fn shown(picture: &Picture) -> Value {
     json!({
         "phase": phase(picture.phase),
         "generation": picture.generation.as_ref().map(|generation| generation.id.to_string()),
-        "routes": list(picture.routes.iter().map(|route| json!({"route": *route.route, "lag": lag(route.behind)})).collect()),
+        "routes": list(picture.routes.iter().map(|route| json!({
+            "route": *route.route, "in_flight": route.in_flight, "lag": lag(route.behind),
+        })).collect()),
         "lanes": list(picture.lanes.iter().map(lane).collect()),
         "sinks": list(picture.sinks.iter().map(|sink| json!({
             "sink": *sink.sink,
             "pending": sink.pending,
+            "lag_seconds": sink.lag.as_secs_f64(),
             "trouble": sink.trouble,
         })).collect()),
     })
@@ -65,10 +68,10 @@ mod tests {
         let behind = Behind { events: Some(7), bytes: None, age: Duration::from_millis(1500) };
         let state = LaneState::Paused { by: "shop/guard".into(), reason: "trap".into() };
         let lane = LaneStatus { source: "shop/orders".into(), lane: "orders/0".into(), state, in_flight: 3, behind };
-        let route = RouteStatus { route: "shop/bill".into(), behind };
+        let route = RouteStatus { route: "shop/bill".into(), behind, in_flight: 3 };
         let shown = shown(&Picture { lanes: vec![lane], routes: vec![route], ..Picture::default() });
         let lag = json!({"events": 7, "bytes": null, "seconds": 1.5});
-        assert_eq!(shown["routes"], json!([{"route": "shop/bill", "lag": lag}]));
+        assert_eq!(shown["routes"], json!([{"route": "shop/bill", "in_flight": 3, "lag": lag}]));
         assert_eq!(
             shown["lanes"],
             json!([{

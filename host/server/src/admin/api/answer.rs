@@ -22,6 +22,11 @@ impl Problem {
         Problem { status, detail: detail.into(), more: Value::Null }
     }
 
+    /// The same in other words.
+    pub(super) fn saying(self, detail: impl Into<String>) -> Problem {
+        Problem { detail: detail.into(), ..self }
+    }
+
     fn with(self, name: &str, value: Value) -> Problem {
         Problem { more: json!({ name: value }), ..self }
     }

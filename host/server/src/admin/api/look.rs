@@ -1,5 +1,7 @@
 //! What only looks: status, documents, generations, history, modules.
 
+use std::time::UNIX_EPOCH;
+
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -13,12 +15,13 @@ use tidegate_control::{
     history::{Action, Entry, Outcome},
     kept,
 };
+use tidegate_pipeline::CircuitState;
 
 use super::{
     Call,
     answer::{Problem, json as answered, tagged, time},
 };
-use crate::admin::{health::phase, status as plain};
+use crate::admin::{health::phase, metrics::circuit, status as plain};
 
 pub(super) async fn status(call: Call) -> Result<Response, Problem> {
     let picture = call.picture().await;
@@ -43,7 +46,7 @@ fn shown(picture: &Picture) -> Value {
         .collect();
     let generation = picture.generation.as_ref();
     let policies: Vec<Value> = generation
-        .map(|live| live.policies.iter().map(KeptPolicy::from).map(|found| policy(&found)).collect())
+        .map(|live| live.policies.iter().map(KeptPolicy::from).map(|found| with_breaker(&found, picture)).collect())
         .unwrap_or_default();
     let unindexed: Vec<Value> =
         generation.map(|live| live.unindexed.iter().map(unindexed).collect()).unwrap_or_default();
@@ -82,6 +85,26 @@ fn unindexed(found: &Unindexed) -> Value {
 
 pub(super) fn policy(policy: &KeptPolicy) -> Value {
     json!({"policy": policy.policy, "module": policy.module, "version": policy.version, "digest": policy.digest})
+}
+
+/// A policy, and what its breaker does; null where it has none.
+fn with_breaker(found: &KeptPolicy, picture: &Picture) -> Value {
+    let mut shown = policy(found);
+    let known = picture.circuits.iter().find(|known| *known.policy == *found.policy && known.digest == found.digest);
+    shown["breaker"] = known.map_or(Value::Null, |known| {
+        let (since, cause) = match &known.state {
+            CircuitState::Closed => (None, None),
+            CircuitState::Open { since, cause } | CircuitState::HalfOpen { since, cause } => {
+                (Some(*since), Some(cause))
+            }
+        };
+        let since = since.map(|since| {
+            let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            time(u64::try_from(since).unwrap_or(u64::MAX))
+        });
+        json!({"state": circuit(&known.state), "since": since, "cause": cause.map(|cause| &**cause)})
+    });
+    shown
 }
 
 pub(super) async fn documents(call: Call) -> Result<Response, Problem> {
@@ -153,6 +176,7 @@ pub(super) async fn history(call: Call) -> Result<Response, Problem> {
 
 fn entry(entry: &Entry) -> Value {
     let (outcome, reasons, by) = match &entry.outcome {
+        Outcome::Live if entry.action == Action::Tap => ("shown", None, None),
         Outcome::Live => ("live", None, None),
         Outcome::Refused { reasons } => ("refused", Some(reasons), None),
         Outcome::RolledBack { by } => ("rolled_back", None, Some(by)),
@@ -161,6 +185,7 @@ fn entry(entry: &Entry) -> Value {
         Action::Apply => "apply",
         Action::Rollback => "rollback",
         Action::Start => "start",
+        Action::Tap => "tap",
     };
     json!({
         "number": entry.number,

@@ -122,7 +122,14 @@ fn schemas() -> Value {
             "put": names, "delete": list(&of("Name")), "replace": flag, "reason": text, "sample": list(&event),
         })),
         "Difference": object(json!({"added": names, "changed": names, "removed": names})),
-        "Policy": object(json!({"policy": text, "module": text, "version": text, "digest": text})),
+        "Policy": object(json!({
+            "policy": text, "module": text, "version": text, "digest": text, "breaker": of("Breaker"),
+        })),
+        "Breaker": {
+            "type": ["object", "null"],
+            "description": "of a policy's status: closed, open (its module is not asked) or half_open (one event is tried)",
+            "properties": {"state": text, "since": maybe, "cause": maybe},
+        },
         "Changed": object(json!({
             "generation": text, "live": flag, "documents": of("Difference"), "policies": list(&of("Policy")), "sample": of("Effect"),
         })),

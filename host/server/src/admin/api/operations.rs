@@ -1,6 +1,6 @@
 //! Everything there is under `/v1`: the routes and `/openapi.json` are made from this list.
 
-use super::{Answered, Call, changes, decisions, look};
+use super::{Answered, Call, changes, decisions, look, tap};
 use crate::admin::access::Role;
 
 /// One method of one path.
@@ -226,6 +226,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[("id", "of the event"), ("source", "of the event, where several have the id")],
         answer: "Decisions",
         handler: |call| Box::pin(decisions::find(call)),
+        ..GET
+    },
+    Operation {
+        path: "/v1/tap",
+        id: "tapEvents",
+        role: Role::Tap,
+        summary: "Live events as they are decided, one JSON object a line: first what follows, last why it ends; what they carry is hidden",
+        query: &[
+            ("route", "NAMESPACE/NAME; without it, all routes"),
+            ("at", "received (as they came, and what became of them), policy, or sent; received"),
+            ("policy", "NAMESPACE/NAME: events as it meets them, and what it decides"),
+            ("where", "a condition as in `match`, in JSON or YAML: {prefix: {type: com.acme.}}"),
+            ("limit", "so many events at most, up to 100000; 1000"),
+            ("seconds", "for so long, up to 240; 60"),
+            ("redact", "false: with extensions and payload; stands in the history"),
+        ],
+        answer: "application/x-ndjson",
+        problems: &[404, 422],
+        handler: |call| Box::pin(tap::stream(call)),
         ..GET
     },
     Operation {
