@@ -122,10 +122,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lag(&self) -> Lag {
+    /// What waits behind what was delivered and not given back: from this number on.
+    pub(super) fn lag(&self, next: u64) -> Lag {
         let held = self.lock();
-        let next = held.messages.get(held.ahead_from());
-        Lag { events: Some(held.pending + held.ahead() as u64), since: next.map(|one| one.published), ..Lag::default() }
+        let from = (next.max(held.first) - held.first) as usize;
+        let waiting = held.messages.len().saturating_sub(from) as u64;
+        let since = held.messages.get(from).map(|one| one.published);
+        Lag { events: Some(held.pending + waiting), since, ..Lag::default() }
     }
 }
 

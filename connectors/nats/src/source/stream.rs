@@ -42,8 +42,12 @@ impl StreamLane {
         let shared = Arc::new(Shared::new(config.ack_wait, config.max_ack_pending));
         let name = format!("{}/{consumer}", config.stream);
         let ledger = Ledger::new(0);
-        let (held, stream, servers) = (shared.clone(), config.stream.clone(), connection.servers.join(", "));
-        ledger.place_with(move |&behind| held.lock().find_number(behind - 1).map(|one| place(&servers, &stream, one)));
+        let (held, stream, servers) = (Arc::downgrade(&shared), config.stream.clone(), connection.servers.join(", "));
+        ledger.place_with(move |&behind| {
+            let held = held.upgrade()?;
+            let held = held.lock();
+            held.find_number(behind - 1).map(|one| place(&servers, &stream, one))
+        });
         let reader = Reader {
             id: id.to_owned(),
             connection,
@@ -122,8 +126,9 @@ impl Lane for StreamLane {
     }
 
     fn lag(&self) -> Option<LagGauge> {
-        let shared = Arc::downgrade(&self.shared);
-        Some(LagGauge::new(move || shared.upgrade().map_or_else(Lag::default, |shared| shared.lag())))
+        // The ledger knows at once of what was given back; the lane itself goes back only when it is asked for more.
+        let (shared, ledger) = (Arc::downgrade(&self.shared), self.ledger.clone());
+        Some(LagGauge::new(move || shared.upgrade().map_or_else(Lag::default, |shared| shared.lag(ledger.resume()))))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
