@@ -172,12 +172,8 @@ impl Pipeline {
         let state = |open: &Open| {
             let state = open.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let stands_by = || open.standby.as_ref().is_some_and(Standby::now) && open.has_no_lane();
-            match state {
-                SourceState::Opening | SourceState::Open | SourceState::Trouble(_) if stands_by() => {
-                    SourceState::Standby
-                }
-                state => state,
-            }
+            let may_have_none = matches!(state, SourceState::Opening | SourceState::Open | SourceState::Trouble(_));
+            if may_have_none && stands_by() { SourceState::Standby } else { state }
         };
         self.sources.iter().map(|(id, open)| (id.clone(), state(open))).collect()
     }
