@@ -312,6 +312,9 @@ impl Held {
 
     /// What was never settled, to be given back.
     pub(super) fn rest(&mut self) -> Vec<Subject> {
+        self.first += self.messages.len() as u64;
+        self.cursor = self.first;
+        self.bytes_ahead = 0;
         self.messages.drain(..).map(|one| one.reply).collect()
     }
 }

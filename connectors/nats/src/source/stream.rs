@@ -164,6 +164,8 @@ impl Lane for StreamLane {
     async fn close(mut self: Box<Self>) -> Result<(), SourceError> {
         if let Some(task) = self.task.take() {
             task.abort();
+            // Its subscription ends with it: what is given back would come to it otherwise.
+            let _ = task.await;
         }
         let Some(link) = self.reader.link.get() else { return Ok(()) };
         let confirmed = self.reader.confirm(link).await;

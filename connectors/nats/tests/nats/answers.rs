@@ -9,7 +9,7 @@ use tidegate_connector::Settled;
 
 use crate::rig::{Client, PATIENCE, ack, event, events, expected, ids, next, open_lane, stream_source};
 
-/// What another reader of the consumer gets: so many, waited for; or what there is now.
+/// Waits for another reader of the consumer to get so many; or looks what there is now, where it is to be none.
 async fn given_to_others(outside: &Client, expected: usize) -> usize {
     let stream = outside.jetstream.get_stream("S").await.unwrap();
     let consumer: PullConsumer = stream.get_consumer("c").await.unwrap();
