@@ -8,3 +8,4 @@ mod examples;
 mod independence;
 mod interop;
 mod overload;
+mod refusals;

@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod campaign;
+mod dlq;
 mod exactly_once;
 mod examples;
+mod lanes;
 mod line;
 mod network;
 mod poison;

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod campaign;
+mod dlq;
 mod examples;
+mod lanes;
 mod line;
 mod network;
 mod poison;

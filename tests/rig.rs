@@ -7,6 +7,7 @@ pub mod docs;
 pub mod events;
 pub mod guests;
 pub mod host;
+pub mod letters;
 pub mod random;
 pub mod request;
 

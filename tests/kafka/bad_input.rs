@@ -12,6 +12,7 @@ use crate::rig::docs::Docs;
 fn messages_that_are_no_events_rest_in_the_dead_letter_with_their_place() {
     let kafka = Kafka::shared();
     let mut line = Line::new(kafka, "kafka_malformed", 1);
+    line.source = "acceptHeaders: [id, source]".to_owned();
     let ours = |record: Record| record.header("ce_specversion", "1.0").header("ce_id", "1").header("ce_source", "/s");
     line.produce(10);
     line.produce_malformed(vec![
@@ -20,6 +21,9 @@ fn messages_that_are_no_events_rest_in_the_dead_letter_with_their_place() {
         ours(Record::new("no type")),
         ours(Record::new("x")).header("ce_type", "t").header("ce_subject", b"\xff\xfe".to_vec()),
         Record::new("{\"half\":").header("content-type", "application/cloudevents+json"),
+        ours(Record::new("x")).header("ce_type", "t").header("ce_datacontenttype", "text/plain"),
+        // Named like attributes, they are only headers.
+        ours(Record::new("x")).header("ce_type", "named").header("id", "2").header("type", "u").header("source", "/u"),
     ]);
     line.produce(10);
     let mut host = line.start(0);
@@ -39,10 +43,20 @@ fn messages_that_are_no_events_rest_in_the_dead_letter_with_their_place() {
             format!("{} {}", headers.join(" "), String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()))
         })
         .collect();
-    for offset in 10..15 {
+    for offset in 10..16 {
         let place = format!("kafka_malformed.in/0@{offset} of {}", kafka.plain());
-        assert!(text.iter().any(|letter| letter.contains(&place)), "{place} is not in {text:#?}");
+        let found = text.iter().filter(|letter| letter.contains(&format!("ce_tidegateorigin={place}"))).count();
+        assert_eq!(found, 1, "{place} in {text:#?}");
     }
+    let named: Vec<Record> = kafka.read(&line.topic("out"));
+    let named: Vec<&Record> = named.iter().filter(|record| header(record, "ce_type") == "named").collect();
+    assert!(named.len() == 1 && header(named[0], "ce_source") == "/s" && id(named[0]) == "1", "{named:?}");
+}
+
+/// The first header of that name, as text; empty where there is none.
+fn header(record: &Record, name: &str) -> String {
+    let found = record.headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_deref());
+    String::from_utf8_lossy(found.unwrap_or_default()).into_owned()
 }
 
 /// Events in structured form: an id and how long its data is.
@@ -84,15 +98,17 @@ fn what_a_broker_does_not_take_rests_and_the_others_go_on() {
         } else {
             assert_eq!(ids, ["a", "b", "c"]);
         }
+        // Broker, topic, partition and offset: of the sink that refuses, and of the message it is about.
+        let log = host_log(&line.host_dir(0));
         for letter in dead {
-            let text: Vec<String> = letter
-                .headers
-                .iter()
-                .map(|(_, value)| String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned())
-                .collect();
+            let (reason, origin) = (header(&letter, "ce_tidegatereason"), header(&letter, "ce_tidegateorigin"));
             let place = format!("{brokers}: topic {}", line.topic(out));
-            assert!(text.iter().any(|text| text.contains(&place) && text.contains(said)), "{place} {said} {text:#?}");
+            assert!(reason.contains(&place) && reason.contains(said), "{place} {said} {reason}");
+            let offset = ["a", "b", "c"].iter().position(|known| *known == id(&letter)).unwrap();
+            assert_eq!(origin, format!("{}/0@{offset} of {brokers}", line.topic("in")));
         }
+        let first = format!("{}/0@{} of {brokers}", line.topic("in"), usize::from(out == "small"));
+        assert!(log.lines().any(|line| line.contains(&first) && line.contains(said)), "{first}\n{log}");
     }
 }
 
@@ -140,9 +156,17 @@ fn places_that_are_not_there_are_named_and_hold_the_lane() {
         line.put(&dir, &docs);
         line.produce(10);
         let mut host = line.spawn(0);
+        // Of a sink that is in trouble the first message that waits for it is told, too.
+        let words = match name {
+            "kafka_wrong_out" => {
+                vec![said, place, "topic kafka_wrong_out.out", "topic kafka_wrong_out.in", "partition 0", "offset 0"]
+            }
+            "kafka_wrong_in" => vec![said, place, "kafka_wrong_in.in of "],
+            _ => vec![said, place],
+        };
         host.until(said, || {
             let log = host_log(&dir);
-            log.lines().any(|line| line.contains(said) && line.contains(place)).then_some(())
+            log.lines().any(|line| words.iter().all(|word| line.contains(word))).then_some(())
         });
         assert!(host.alive());
         assert_eq!(
@@ -153,6 +177,36 @@ fn places_that_are_not_there_are_named_and_hold_the_lane() {
         assert_eq!(line.settled(), 0, "{name}");
         host.kill();
     }
+}
+
+/// Where nothing can rest, the lane stands before the message, and says which.
+#[test]
+fn without_a_dead_letter_the_lane_pauses_before_what_is_refused() {
+    let kafka = Kafka::shared();
+    let name = "kafka_refused_pauses";
+    let line = Line::new(kafka, name, 1);
+    kafka.topic_with(&line.topic("small"), 1, &[("max.message.bytes", "2048")]);
+    let (brokers, dir) = (kafka.plain(), line.host_dir(0));
+    let docs = Docs::new()
+        .doc("Source", "in", &format!("{{kafka: {{brokers: ['{brokers}'], topics: [{name}.in], group: {name}}}}}"))
+        .doc("Sink", "out", &format!("{{kafka: {{brokers: ['{brokers}'], topic: {name}.small}}}}"))
+        .doc("Route", "main", "{from: [{name: in}], to: [{sink: out}]}");
+    line.put(&dir, &docs);
+    kafka.write(&line.topic("in"), events(&[("a", 1), ("b", 4_000), ("c", 1)]));
+    let mut host = line.spawn(0);
+    let said =
+        [format!("{brokers}: topic {name}.small"), format!("{name}.in/0@1 of {brokers}"), "too large".to_owned()];
+    host.until("the lane is paused", || {
+        let log = host_log(&dir);
+        log.lines()
+            .any(|line| line.contains("paused until") && said.iter().all(|word| line.contains(word)))
+            .then_some(())
+    });
+    host.until("what is before it is settled", || {
+        (kafka.committed(name, &line.topic("in"), 0) == Some(1)).then_some(())
+    });
+    assert_eq!(kafka.read(&line.topic("small")).first().map(id).as_deref(), Some("a"));
+    assert!(host.stop().success());
 }
 
 fn host_log(dir: &std::path::Path) -> String {

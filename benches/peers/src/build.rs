@@ -36,9 +36,14 @@ pub(crate) fn tidegate() -> PathBuf {
 
 /// Drops what is no order, by `type`; reads attributes only.
 pub(crate) fn type_filter() -> Vec<u8> {
-    let out = cache().join("type-filter.wasm");
+    guest("type-filter")
+}
+
+/// One of the tests' guests.
+pub(crate) fn guest(name: &str) -> Vec<u8> {
+    let out = cache().join(format!("{name}.wasm"));
     let mut command = Command::new(tidegate());
-    command.arg("build").arg(root().join("tests/guests/type-filter")).arg("--out").arg(&out);
+    command.arg("build").arg(root().join("tests/guests").join(name)).arg("--out").arg(&out);
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "the filter does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     fs::read(out).unwrap()

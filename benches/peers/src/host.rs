@@ -63,6 +63,15 @@ impl Setup {
         Setup { folder, program: build::tidegate(), listen: free_address(), admin: free_address() }
     }
 
+    /// The same through a filter, whose failures rest in a dead letter.
+    pub(crate) fn with_dead_letter(source: &str, sink: &str, dead: &str, filter: &[u8]) -> Setup {
+        let setup = Setup::relay(source, sink, Some((filter, "")));
+        let text = flow(source, sink).replace("to: [{sink: out}]", "to: [{sink: out}], deadLetter: {sink: dead}");
+        let text = text + &document("Sink", "dead", dead) + &document("FilterPolicy", "poison", POISONED);
+        fs::write(setup.folder.path().join("documents/documents.yaml"), text).unwrap();
+        setup
+    }
+
     /// Starts the host and waits until it says that it is ready.
     pub(crate) fn start(&self) -> Host {
         let party = self.spawn().wait_for(self.admin, "/readyz");
@@ -99,6 +108,13 @@ impl To {
             To::File => "{file: {path: out.jsonl}}".to_owned(),
         }
     }
+}
+
+const POISONED: &str =
+    r#"{phase: Validate, wasm: {module: "file:filter.wasm"}, failure: {onTrap: DeadLetter, onTimeout: Pause, onReject: Pause}}"#;
+
+fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!("---\napiVersion: tidegate.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
 }
 
 fn flow(source: &str, sink: &str) -> String {

@@ -72,7 +72,7 @@ pub(crate) fn run(report: &mut Report) {
     relay::run(report, &Local { kafka });
 }
 
-fn record(n: usize) -> Record {
+pub(crate) fn record(n: usize) -> Record {
     let (attributes, data) = relay::order(n);
     let key = format!("customer-{}", n * 7 % 1000);
     let record = Record::new(data).key(key).header("content-type", "application/json");

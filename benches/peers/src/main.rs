@@ -17,6 +17,8 @@ mod load;
 mod messages;
 mod nginx;
 mod party;
+mod poison;
+mod polling;
 mod relay;
 mod upstream;
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Some(upstream::COMMAND) => return upstream::serve(),
         Some(load::COMMAND) => return load::main(&args[1..]),
         Some(kafka::COMMAND) => return kafka::bare(&args[1..]),
+        Some(polling::COMMAND) => return polling::reader(&args[1..]),
         Some(jetstream::COMMAND) => return jetstream::bare(&args[1..]),
         _ => {}
     }
@@ -57,6 +60,12 @@ fn main() -> ExitCode {
     }
     if report.wants("kafka") {
         kafka::run(&mut report);
+    }
+    if report.wants("poison") {
+        poison::run(&mut report);
+    }
+    if report.wants("polling") {
+        polling::run(&mut report);
     }
     if report.wants("jetstream") {
         jetstream::run(&mut report);

@@ -1,6 +1,7 @@
 //! How the host finds a connector by the word in a document, and how a connector refuses a configuration.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +24,11 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// under [`DESTINATION`]; where it does not, the sink's own is meant.
     fn has_topics(&self) -> bool {
         false
+    }
+    /// Where a source of this configuration listens, so that no other can. The configuration has been checked.
+    fn listens_at(&self, source: &Value) -> Option<SocketAddr> {
+        let _ = source;
+        None
     }
     /// Whether a source of this configuration delivers exactly once: what comes of its events, dead letters too, and how far it has read
     /// are written in one transaction. The configuration has been checked.

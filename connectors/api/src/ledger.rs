@@ -28,6 +28,9 @@ impl<P> Clone for Ledger<P> {
 /// How a position is told to the host.
 type Marks<P> = Box<dyn Fn(&P) -> Option<Vec<u8>> + Send + Sync>;
 
+/// What an operator looks up, for the position behind an event.
+type Places<P> = Box<dyn Fn(&P) -> Option<String> + Send + Sync>;
+
 type OnChange<P> = Box<dyn Fn(&P) -> Result<(), SourceError> + Send + Sync>;
 
 struct Shared<P> {
@@ -35,6 +38,7 @@ struct Shared<P> {
     rewound: Notify,
     on_commit: Option<OnChange<P>>,
     marks: OnceLock<Marks<P>>,
+    places: OnceLock<Places<P>>,
 }
 
 impl<P: std::fmt::Debug> std::fmt::Debug for Shared<P> {
@@ -102,13 +106,25 @@ impl<P: Clone + Send + 'static> Ledger<P> {
 
     fn build(start: P, on_commit: Option<OnChange<P>>) -> Self {
         let state = State { outstanding: VecDeque::new(), resume: start, rewind: None, nacks: 0, next_number: 0 };
-        Ledger(Arc::new(Shared { state: Mutex::new(state), rewound: Notify::new(), on_commit, marks: OnceLock::new() }))
+        Ledger(Arc::new(Shared {
+            state: Mutex::new(state),
+            rewound: Notify::new(),
+            on_commit,
+            marks: OnceLock::new(),
+            places: OnceLock::new(),
+        }))
     }
 
     /// From now on settlements tell the host positions in this form ([`Settlement::mark`]).
     pub fn mark_with(&self, marks: impl Fn(&P) -> Option<Vec<u8>> + Send + Sync + 'static) {
         // Said once; said again it stays as it was.
         let _ = self.0.marks.set(Box::new(marks));
+    }
+
+    /// From now on settlements tell where an event stands ([`Settlement::place`]), by the position behind it. It must not call the ledger.
+    pub fn place_with(&self, places: impl Fn(&P) -> Option<String> + Send + Sync + 'static) {
+        // Said once; said again it stays as it was.
+        let _ = self.0.places.set(Box::new(places));
     }
 
     /// Hands a batch out; its settlement reports back here.
@@ -206,6 +222,12 @@ impl<P: Clone> State<P> {
         Some(position.clone())
     }
 
+    /// The position behind an event of a delivery; `None` where it is void.
+    fn behind_event(&self, number: u64, event: usize) -> Option<P> {
+        let at = self.outstanding.binary_search_by_key(&number, |o| o.number).ok()?;
+        self.outstanding[at].behind.get(event).cloned()
+    }
+
     /// Whether the committed position moved. What a nack voided before is not found and changes nothing.
     fn settle(&mut self, number: u64, outcome: Settled) -> bool {
         let Ok(at) = self.outstanding.binary_search_by_key(&number, |o| o.number) else { return false };
@@ -258,6 +280,13 @@ impl<P: Clone + Send + 'static> Settlement for Ticket<P> {
         let marks = shared.marks.get()?;
         let position = shared.lock().behind(self.number, outcome)?;
         marks(&position)
+    }
+
+    fn place(&self, event: usize) -> Option<String> {
+        let Ledger(shared) = self.ledger.as_ref()?;
+        let places = shared.places.get()?;
+        let behind = shared.lock().behind_event(self.number, event)?;
+        places(&behind)
     }
 
     async fn settle(mut self: Box<Self>, outcome: Settled) -> Result<(), SourceError> {

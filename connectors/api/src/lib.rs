@@ -23,6 +23,7 @@ pub mod envelope;
 pub mod headers;
 pub mod lag;
 pub mod ledger;
+pub mod repeats;
 pub mod secret;
 pub mod sink;
 pub mod source;
@@ -33,13 +34,14 @@ pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry};
 pub use headers::{Headers, HeadersConfig};
 pub use lag::{Lag, LagGauge};
 pub use ledger::Ledger;
+pub use repeats::Repeats;
 pub use secret::{Secret, SecretConfig, SecretError, SecretRef};
 pub use sink::{
-    Breaker, BreakerOptions, Circuit, Progress, RateKey, RateLimit, Receipt, Sent, Sink, SinkCounts, SinkNumbers,
-    SinkOptions, Trouble, WriteError, Writer,
+    Breaker, BreakerOptions, Circuit, Progress, RateKey, RateLimit, Receipt, Refused, Sent, Sink, SinkCounts,
+    SinkNumbers, SinkOptions, Trouble, WriteError, Writer,
 };
 pub use source::{
     Delivery, Fate, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, MALFORMED_BYTES, Malformed, Resumed, Settled,
-    Settlement, Source, SourceError,
+    Settlement, Source, SourceError, Standby,
 };
 pub use transaction::{Commit, Committed, Part, Participant, Refusal};

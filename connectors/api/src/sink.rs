@@ -28,7 +28,7 @@ use self::gate::Gate;
 pub use self::progress::{Progress, Trouble};
 use self::rate::Limiter;
 pub use self::rate::{RateKey, RateLimit};
-pub use self::receipt::{Receipt, Sent};
+pub use self::receipt::{Receipt, Refused, Sent};
 use self::shard::Shard;
 use self::streams::{Streams, UnderWay};
 use crate::{Backoff, Participant};

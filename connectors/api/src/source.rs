@@ -18,6 +18,35 @@ pub trait Source: Send {
     /// Waits for the next lane: at start one after another, later when a broker assigns one. `None`: there will be no more.
     /// Cancel-safe. A transient error is followed by another call, after a backoff.
     async fn lane(&mut self) -> Result<Option<Box<dyn Lane>>, SourceError>;
+
+    /// What tells whether it is in place without a lane, asked for once, before the first `lane`. `None`: it is in place once it has
+    /// given one.
+    fn standby(&self) -> Option<Standby> {
+        None
+    }
+}
+
+/// Tells at any time, from any thread, whether a source waits well: connected, and without a lane only because others have them all (a
+/// member of a group with more members than partitions). It must be cheap and never wait.
+#[derive(Clone)]
+pub struct Standby(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Standby {
+    /// Tells what `tell` does.
+    pub fn new(tell: impl Fn() -> bool + Send + Sync + 'static) -> Standby {
+        Standby(Arc::new(tell))
+    }
+
+    /// As it is now.
+    pub fn now(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Standby {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Standby").field(&self.now()).finish()
+    }
 }
 
 /// An ordered stream of events: a file, a partition, a consumer.
@@ -50,6 +79,12 @@ pub trait Lane: Send {
     /// Cancel-safe: a call that is dropped before it returned loses nothing. After `Transient` the host calls again, after
     /// a backoff.
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError>;
+
+    /// Waits until the lane is over though nobody asks for its next batch (a partition taken away while the lane is paused). What is
+    /// delivered may still be settled; nothing comes again. The default: for ever. Cancel-safe.
+    async fn ended(&mut self) {
+        std::future::pending().await
+    }
 
     /// Called last, after everything delivered was settled or dropped: makes the position durable.
     async fn close(self: Box<Self>) -> Result<(), SourceError>;
@@ -183,6 +218,13 @@ pub trait Settlement: Send {
     /// When the oldest of its events came to where the lane reads it, by the broker's clock: the age of what is not settled is
     /// told from it. `None`: when the host took the delivery.
     fn since(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Where an event of the delivery stands in its stream, as in [`Malformed::place`]: `orders/3@17 of broker:9092`. Asked only of events that
+    /// failed, before the delivery is settled. `None`: its place says nothing, or is not known.
+    fn place(&self, event: usize) -> Option<String> {
+        let _ = event;
         None
     }
 

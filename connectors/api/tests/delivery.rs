@@ -138,7 +138,8 @@ async fn a_timeout_is_a_failed_try() {
     let options = SinkOptions { timeout: Some(SECOND), retries: Some(2), ..soon() };
     let (sink, _) = start([Step::FailAfter(5 * SECOND / 2)], options);
     let sent = sink.send(numbered(0..2)).await.wait().await;
-    assert_eq!(sent.refused, [(0, "there: as told (given up after 2 retries)".to_owned())]);
+    let refused: Vec<(usize, String)> = sent.refused.iter().map(|(at, why)| (*at, why.to_string())).collect();
+    assert_eq!(refused, [(0, "there: as told (given up after 2 retries)".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use tidegate_connector::conformance::numbered;
-use tidegate_connector::{Backoff, Receipt, Sent, Sink, SinkOptions, WriteError, Writer};
+use tidegate_connector::{Backoff, Receipt, Refused, Sent, Sink, SinkOptions, WriteError, Writer};
 use tidegate_event::Event;
 use tokio::sync::Semaphore;
 
@@ -124,8 +124,12 @@ async fn run(steps: &[Step], retries: Option<u32>, batches: usize) -> (Arc<Scrip
     (script, sent)
 }
 
+fn there(cause: &str) -> Refused {
+    Refused { place: "there".to_owned(), cause: cause.to_owned() }
+}
+
 fn refused(position: usize, reason: &str) -> Sent {
-    Sent { refused: vec![(position, reason.to_owned())], closed: None }
+    Sent { refused: vec![(position, there(reason))], closed: None }
 }
 
 #[tokio::test]
@@ -179,7 +183,7 @@ async fn a_refused_event_is_named_and_those_behind_it_go_on() {
     let mut second = send(&sink, 10..20).await;
     script.open();
     assert!(first.wait().await.all_durable());
-    let reason = || "there: as told".to_owned();
+    let reason = || there("as told");
     assert_eq!(second.wait().await.refused, [(3, reason()), (4, reason())]);
     assert_eq!(script.written.lock().unwrap().len(), 18);
 }
@@ -187,14 +191,14 @@ async fn a_refused_event_is_named_and_those_behind_it_go_on() {
 #[tokio::test]
 async fn retries_that_run_out_refuse_the_event_in_question_only() {
     let (script, sent) = run(&[Step::Fail(4), Step::Fail(0), Step::Fail(0)], Some(2), 2).await;
-    assert_eq!(sent, [refused(4, "there: as told (given up after 2 retries)"), Sent::default()]);
+    assert_eq!(sent, [refused(4, "as told (given up after 2 retries)"), Sent::default()]);
     assert_eq!(script.written.lock().unwrap().len(), 19);
     // Progress begins the count anew.
     let (_, sent) = run(&[Step::Fail(1), Step::Fail(1), Step::Fail(1), Step::Fail(1)], Some(1), 1).await;
     assert!(sent[0].all_durable(), "{sent:?}");
     // None at all: the first failure refuses.
     let (_, sent) = run(&[Step::Fail(9)], Some(0), 1).await;
-    assert_eq!(sent, [refused(9, "there: as told (given up after 0 retries)")]);
+    assert_eq!(sent, [refused(9, "as told (given up after 0 retries)")]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The connector `http`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
@@ -33,6 +34,10 @@ impl Connector for Http {
 
     fn check_sink(&self, config: &Value) -> Result<(), Vec<ConfigError>> {
         SinkConfig::read(config).map(drop)
+    }
+
+    fn listens_at(&self, source: &Value) -> Option<SocketAddr> {
+        SourceConfig::read(source, Path::new("")).ok().map(|source| source.listen())
     }
 
     fn open_source(&self, _id: &str, config: &Value, place: &Place<'_>) -> Result<Box<dyn Source>, Vec<ConfigError>> {

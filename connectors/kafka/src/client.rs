@@ -20,6 +20,8 @@ use serde::Deserialize;
 use tidegate_connector::config;
 use tidegate_connector::{ConfigError, Place, Secret, SecretRef};
 
+use crate::log::ClientLog;
+
 const BROKERS_MAX: usize = 64;
 /// A broker that comes back is met within a second.
 const RECONNECT_MAX_MS: &str = "1000";
@@ -65,6 +67,8 @@ pub(crate) struct Connection {
     pub(crate) brokers: Arc<str>,
     tls: Option<RawTls>,
     sasl: Option<Sasl>,
+    /// What clients made from it say.
+    pub(crate) log: Arc<ClientLog>,
 }
 
 #[derive(Debug)]
@@ -102,7 +106,7 @@ impl Connection {
                 .client_certificate
                 .map(|pair| RawClientCertificate { certificate: at(pair.certificate), key: at(pair.key) }),
         });
-        Connection { brokers: brokers.join(",").into(), tls, sasl }
+        Connection { brokers: brokers.join(",").into(), tls, sasl, log: Arc::default() }
     }
 
     /// What librdkafka is told; reads secrets. The error says which one is not there.
@@ -192,18 +196,4 @@ pub(crate) fn cause(error: &KafkaError) -> String {
 /// Whether a broker does not know who we are: a secret may have changed.
 pub(crate) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
-}
-
-/// What librdkafka logs, as the host's log; it is silent below warnings.
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error
-        | RDKafkaLogLevel::Warning => tracing::warn!(facility, "librdkafka: {message}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-            tracing::debug!(facility, "librdkafka: {message}");
-        }
-    }
 }

@@ -11,6 +11,7 @@
 mod binding;
 mod client;
 mod connector;
+mod log;
 mod sink;
 mod source;
 mod topics;

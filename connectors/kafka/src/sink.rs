@@ -28,7 +28,7 @@ use tidegate_event::Event;
 
 pub(crate) use self::back::Back;
 pub(crate) use self::config::{Compression, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT, SinkConfig, UNKNOWN_AFTER_MS};
-pub(crate) use self::message::{Refusal, hand_over, says};
+pub(crate) use self::message::{Refusal, hand_over, of_topic, says};
 pub(crate) use self::outcome::Outcome;
 use self::reports::Waited;
 pub(crate) use self::reports::{Reporter, Reports};
@@ -53,7 +53,8 @@ impl KafkaWriter {
     fn connect(&mut self) -> Result<(), Trouble> {
         if self.producer.is_none() {
             let config = self.config.client_config().map_err(Trouble::new)?;
-            let made = Producer::from_config_and_context(&config, Reporter(self.reports.clone()));
+            let made =
+                Producer::from_config_and_context(&config, Reporter::new(&self.reports, &self.config.connection));
             self.producer = Some(made.map_err(|error| Trouble::new(error.to_string()))?);
         }
         Ok(())
@@ -100,7 +101,9 @@ impl KafkaWriter {
         let mut again = self.reports.take_refusal();
         if self.reports.all(self.config.timeout).await == Waited::TooLong {
             let said = self.reports.take_complaint().unwrap_or_else(|| "no answer".to_owned());
-            trouble = Some(Trouble::new(format!("nothing written for {:?}: {said}", self.config.timeout)));
+            let said = format!("nothing written for {:?}: {said}", self.config.timeout);
+            let first = events.iter().enumerate().find(|(index, _)| self.progress.is_open(*index));
+            trouble = Some(Trouble::new(first.map_or(said.clone(), |(_, event)| of_topic(&self.config, event, &said))));
             if let Some(producer) = &self.producer {
                 producer.purge(PurgeConfig::default().queue().inflight());
             }

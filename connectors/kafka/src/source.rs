@@ -5,6 +5,8 @@
 //! leaves its queue to fill up to `prefetch`, and librdkafka then fetches no more of that partition. Nothing is thrown away and
 //! fetched again, as it would be by pausing.
 //!
+//! What a queue a partition costs beside one for all is measured (`-- polling` of the benchmarks).
+//!
 //! **Rebalances.** A partition that is taken away ends its lane: what is in flight is settled, committed, and only then the partition is given
 //! up, within the callback of the rebalance and for at most `drainTimeout`. A partition that was lost already (the session has
 //! run out) is given up at once, and nothing of it is committed.
@@ -17,6 +19,7 @@ mod config;
 mod context;
 mod group;
 mod lane;
+mod look;
 mod partition;
 mod token;
 mod transactions;
@@ -24,34 +27,41 @@ mod transactions;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_connector::{Lane, Source, SourceError};
+use tidegate_connector::{Lane, Source, SourceError, Standby};
 
 pub(crate) use self::config::SourceConfig;
 use self::group::{Group, Next};
 use self::lane::KafkaLane;
+use self::look::Look;
 
 /// A consumer group's member; joins with the first call of `lane`.
 pub(crate) struct KafkaSource {
     config: Arc<SourceConfig>,
     group: Option<Arc<Group>>,
+    look: Arc<Look>,
 }
 
 impl KafkaSource {
     pub(crate) fn new(config: SourceConfig) -> Self {
-        Self { config: Arc::new(config), group: None }
+        Self { config: Arc::new(config), group: None, look: Arc::default() }
     }
 
     fn group(&mut self) -> Result<Arc<Group>, SourceError> {
         if let Some(group) = &self.group {
             return Ok(group.clone());
         }
-        let group = Group::join(&self.config)?;
+        let group = Group::join(&self.config, &self.look)?;
         Ok(self.group.insert(group).clone())
     }
 }
 
 #[async_trait]
 impl Source for KafkaSource {
+    fn standby(&self) -> Option<Standby> {
+        let look = self.look.clone();
+        Some(Standby::new(move || look.stands_by()))
+    }
+
     /// Never ends: a partition may be assigned at any time.
     async fn lane(&mut self) -> Result<Option<Box<dyn Lane>>, SourceError> {
         let group = self.group()?;

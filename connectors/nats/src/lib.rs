@@ -43,7 +43,9 @@
 //! goes on from there in order; that needs a server from 2.14 on. With an older one the lane waits for `ackWait` instead. Two hosts
 //! on one consumer would have no order between them: the second waits until the first is gone.
 //!
-//! A message whose headers no client can read (they are not UTF-8) is malformed, like one that is no event, and the lane goes on.
+//! A message whose headers no client can read (they are not UTF-8) is malformed, like one that is no event, and the lane goes on: once it is
+//! settled it is terminated (`+TERM`), and the server's advisory tells who watches. What is not settled when the host stops is given back
+//! (`-NAK`); what waited there to be tried again, with the rest of that delay, for `ackWait` at most.
 //!
 //! # Messages and events
 //!

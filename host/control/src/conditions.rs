@@ -115,7 +115,7 @@ fn degraded(picture: &Picture) -> Condition {
         match &source.state {
             SourceState::Failed(why) => note("SourceFailed", format!("source {}: {why}", source.source)),
             SourceState::Trouble(why) => note("SourceTrouble", format!("source {}: {why}", source.source)),
-            SourceState::Opening | SourceState::Open | SourceState::Complete => {}
+            SourceState::Opening | SourceState::Open | SourceState::Standby | SourceState::Complete => {}
         }
     }
     for circuit in &picture.circuits {

@@ -298,6 +298,10 @@ impl ConnectorCheck for Connectors<'_> {
         checked.err().unwrap_or_default().into_iter().map(problem).collect()
     }
 
+    fn listens_at(&self, connector: &str, source: &serde_json::Value) -> Option<std::net::SocketAddr> {
+        self.0.get(connector)?.listens_at(source)
+    }
+
     fn is_transactional(&self, connector: &str, source: &serde_json::Value) -> bool {
         self.0.get(connector).is_some_and(|connector| connector.is_transactional(source))
     }

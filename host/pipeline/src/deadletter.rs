@@ -21,8 +21,11 @@ pub const GENERATION: &str = "tidegategeneration";
 /// Extension: when it came here, in UTC with milliseconds: compares as text.
 pub const TIME: &str = "tidegatetime";
 
+/// Extension: where it stood in what it was read from (`orders/3@17 of broker:9092`); absent where the source has no such place.
+pub const ORIGIN: &str = "tidegateorigin";
+
 /// What a dead letter has more than the original.
-const EXTENSIONS: [&str; 7] = [CAUSE, REASON, BY, DIGEST, ROUTE, GENERATION, TIME];
+const EXTENSIONS: [&str; 8] = [CAUSE, REASON, BY, DIGEST, ROUTE, GENERATION, TIME, ORIGIN];
 
 /// Type of what stands for a message that was no event; its data are the message's bytes.
 pub const MALFORMED: &str = "dev.tidegate.malformed";
@@ -76,8 +79,8 @@ pub(crate) struct Cause<'a> {
 /// Characters of a reason that are kept.
 const REASON_CHARS_MAX: usize = 512;
 
-/// The original with its cause.
-pub(crate) fn event(original: &Event, cause: Cause<'_>) -> Event {
+/// The original with its cause, and where it stood.
+pub(crate) fn event(original: &Event, cause: Cause<'_>, origin: Option<&str>) -> Event {
     let (reason, time) = (clean(cause.reason), timestamp(OffsetDateTime::now_utc()));
     let entries = [
         (CAUSE, cause.cause),
@@ -87,6 +90,7 @@ pub(crate) fn event(original: &Event, cause: Cause<'_>) -> Event {
         (ROUTE, cause.route),
         (GENERATION, cause.generation),
         (TIME, &time),
+        (ORIGIN, origin.unwrap_or_default()),
     ];
     let given: Vec<(&str, &str)> = entries.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     original.clone().with_extensions(&given).unwrap_or_else(|_| original.clone())
@@ -112,7 +116,7 @@ pub(crate) fn malformed(message: &Malformed, source: &str, cause: Cause<'_>) -> 
         .data(Form::Binary, message.message.clone())
         .build()
         .ok()?;
-    Some(event(&wrapped, cause))
+    Some(event(&wrapped, cause, Some(&id)))
 }
 
 /// As in [`TIME`]: `2026-11-21T09:00:00.000Z`.
@@ -153,11 +157,12 @@ mod tests {
             |text: &'static str| json::decode(&Bytes::from_static(text.as_bytes()), Validate::Envelope).unwrap();
         let (before, expected) = (decode(text), decode(expected));
         let cause = Cause { cause: "trap", reason: "x\u{0}", by: "p", digest: "", route: "r", generation: "g" };
-        let letter = event(&before, cause);
+        let letter = event(&before, cause, Some("orders/3@17 of broker:9092"));
         let mut written = Vec::new();
         json::encode(&letter, &mut written);
         let read = json::decode(&written.into(), Validate::Envelope).unwrap();
         assert_eq!(read.attribute(CAUSE).as_deref(), Some("trap"));
+        assert_eq!(read.attribute(ORIGIN).as_deref(), Some("orders/3@17 of broker:9092"));
         let after = original(&read).unwrap();
         assert_eq!(after, expected, "{text}");
         assert_eq!(after.data().map(|data| data.bytes.to_vec()), before.data().map(|data| data.bytes.to_vec()));

@@ -15,10 +15,11 @@ use std::{
 use tidegate_event::Event;
 
 use crate::{
-    Plan,
+    Plan, deadletter,
     dispatch::{Destination, Parcel},
     flow::{Fate, Flow},
     plan::RoutePlan,
+    window::located,
 };
 
 /// All segments together.
@@ -178,9 +179,9 @@ impl Decisions {
         let Destination::DeadLetter(causes) = &parcel.lot.to else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let trail = log.trail(plan, &parcel.lot.route);
-        for (&row, (by, cause)) in parcel.lot.origins.iter().zip(causes) {
+        for ((&row, (by, cause)), letter) in parcel.lot.origins.iter().zip(causes).zip(&parcel.events) {
             let Some(event) = originals.get(row as usize) else { continue };
-            let (by, reason) = (by.clone(), Some(cause.clone()));
+            let (by, reason) = (by.clone(), Some(in_full(cause, letter)));
             let cause = Cause { trail: trail.clone(), stage: None, word: "dead_lettered", by, reason, traced: false };
             log.push(cause, 0, event, now_ms);
         }
@@ -236,6 +237,15 @@ fn said(route: &RoutePlan, row: u32, fate: &Fate) -> Entry {
         }
         Fate::Bypassed { stage, cause } => (row, Some(*stage), "bypassed", by(*stage), Some((*cause).into())),
     }
+}
+
+/// A dead letter's cause, with what was said and where the event stood.
+fn in_full(cause: &str, letter: &Event) -> Arc<str> {
+    let mut text = cause.to_owned();
+    if let Some(reason) = letter.attribute(deadletter::REASON) {
+        text.extend([": ", &*reason]);
+    }
+    located(text, letter.attribute(deadletter::ORIGIN).map(Into::into)).into()
 }
 
 /// What a policy's fate does not tell: no target took it.

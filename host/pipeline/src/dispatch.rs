@@ -84,6 +84,9 @@ fn remove<T>(list: &mut Vec<T>, positions: &[usize]) {
     });
 }
 
+/// Where the event of a row stands, for those that fail.
+pub(crate) type Places<'a> = dyn Fn(u32) -> Option<String> + 'a;
+
 /// What is to be dead-lettered on one route, as it is collected.
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetters {
@@ -96,11 +99,11 @@ pub(crate) struct DeadLetters {
 
 impl DeadLetters {
     /// An original rests once, with the first cause, however many of its outputs failed.
-    pub(crate) fn push(&mut self, origin: u32, original: &Event, by: &Arc<str>, cause: Cause<'_>) {
+    pub(crate) fn push(&mut self, origin: u32, original: &Event, by: &Arc<str>, cause: Cause<'_>, places: &Places<'_>) {
         if !self.resting.insert(origin) {
             return;
         }
-        self.events.push(deadletter::event(original, cause));
+        self.events.push(deadletter::event(original, cause, places(origin).as_deref()));
         self.origins.push(origin);
         self.causes.push((by.clone(), cause.cause.into()));
     }
@@ -129,10 +132,11 @@ pub(crate) fn route(
     flow: &Flow<'_>,
     original: &[Event],
     limit: u32,
+    places: &Places<'_>,
     answers: &mut Answers,
 ) -> (Vec<Parcel>, RouteTally) {
     let tally = RouteTally { received: u64::from(limit), ..RouteTally::default() };
-    let mut ends = Ends { tally, dead: DeadLetters::default(), answers };
+    let mut ends = Ends { tally, dead: DeadLetters::default(), places, answers };
     ends.tally.transformed = flow.transformed.iter().filter(|&&origin| origin < limit).count() as u64;
     settle_fates(plan, route, flow, original, limit, &mut ends);
     let mut parcels = targets(plan, route, flow, original, limit, &mut ends);
@@ -146,6 +150,7 @@ pub(crate) fn route(
 struct Ends<'a> {
     tally: RouteTally,
     dead: DeadLetters,
+    places: &'a Places<'a>,
     answers: &'a mut Answers,
 }
 
@@ -157,7 +162,7 @@ fn targets(
     limit: u32,
     ends: &mut Ends<'_>,
 ) -> Vec<Parcel> {
-    let Ends { tally, dead, answers } = ends;
+    let Ends { tally, dead, places, answers } = ends;
     let mut matched = vec![false; flow.rows_end()];
     let mut parcels = Vec::with_capacity(route.targets.len());
     for (position, wanted) in flow.wanted() {
@@ -179,7 +184,7 @@ fn targets(
                 Err(reason) => {
                     answers.dead_lettered(outgoing.origin, &target.id, || reason.as_str().into());
                     let cause = cause(plan, route, "undeliverable", &reason, &target.id, "");
-                    dead.push(outgoing.origin, &original[outgoing.origin as usize], &target.id, cause);
+                    dead.push(outgoing.origin, &original[outgoing.origin as usize], &target.id, cause, places);
                 }
             }
         }
@@ -199,7 +204,7 @@ fn targets(
             (Unmatched::DeadLetter | Unmatched::Reject, Some(_)) => {
                 answers.dead_lettered(outgoing.origin, by, || reason.into());
                 let cause = cause(plan, route, "unmatched", reason, by, "");
-                dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause);
+                dead.push(outgoing.origin, &original[outgoing.origin as usize], by, cause, places);
             }
             (Unmatched::Drop | Unmatched::DeadLetter | Unmatched::Reject, _) => {
                 answers.dropped(outgoing.origin, by, || Some(reason.into()));
@@ -236,7 +241,7 @@ fn settle_fates(
     limit: u32,
     ends: &mut Ends<'_>,
 ) {
-    let Ends { tally, dead, answers } = ends;
+    let Ends { tally, dead, places, answers } = ends;
     let none: Arc<str> = "".into();
     // Most drops of a batch share policy and reason: count runs of them.
     let mut run: Option<(usize, Arc<str>, u64)> = None;
@@ -269,7 +274,7 @@ fn settle_fates(
                 answers.dead_lettered(*origin, &route.stages[*stage].policy, || told(word, reason).into());
                 let stage = &route.stages[*stage];
                 let cause = cause(plan, route, word, reason, &stage.policy, stage.digest());
-                dead.push(*origin, &original[*origin as usize], &stage.policy, cause);
+                dead.push(*origin, &original[*origin as usize], &stage.policy, cause, places);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tidegate_connector::{Backoff, Delivery, LagGauge, Lane, Resumed, Settled, SourceError};
+use tidegate_connector::{Backoff, Delivery, LagGauge, Lane, Resumed, Settled, Settlement, SourceError};
 use tidegate_state::Store;
 use tokio::{sync::watch, time::Instant};
 
@@ -25,7 +25,7 @@ use crate::{
     plan::{Body, MalformedRule, SourcePlan},
     tally::RouteTally,
     transaction::Together,
-    window::{InFlight, Progress, Window, WindowOptions},
+    window::{InFlight, Progress, Window, WindowOptions, located},
 };
 
 /// What a lane is doing, for status.
@@ -183,7 +183,7 @@ impl LaneTask {
                         next = context.hold(&hold);
                     }
                 }
-                delivery = lane.next(), if takes => match delivery {
+                delivery = taken(&mut *lane, takes), if !draining && !matches!(next, Next::End) => match delivery {
                     Ok(Some(delivery)) => {
                         failures = 0;
                         worked = true;
@@ -272,7 +272,7 @@ impl Context {
             for route in source.ruled() {
                 let mut flow = Flow::new(seen, now_ms, sender, bench);
                 flow.run(route, bench).await;
-                hold = Hold::earlier(hold, flow.hold.take());
+                hold = Hold::earlier(hold, flow.hold.take().map(|hold| located_hold(hold, &*settlement)));
                 flows.push((route.route, flow));
             }
             let go_on = hold.as_ref().map_or(seen.len(), |hold| hold.row as usize);
@@ -288,7 +288,8 @@ impl Context {
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
         let mut metered = Metered::default();
         for (route, flow) in flows {
-            let (sends, mut tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
+            let places = |row: u32| settlement.place(row as usize);
+            let (sends, mut tally) = dispatch::route(plan, route, &flow, &events, rows, &places, &mut answers);
             tally.retried = events.len() as u64 - u64::from(rows);
             metered.note(route, &flow, rows);
             if let Some(tapping) = &bench.tapping {
@@ -411,11 +412,11 @@ impl Context {
                 window.put_back(batch);
                 return None;
             }
-            Progress::Stuck { row, by, reason } => {
+            Progress::Stuck { row, by, reason, told } => {
                 // What was remembered cannot be taken apart by rows.
                 let row = if batch.staged.as_ref().is_some_and(|staged| !staged.is_empty()) { 0 } else { row };
                 batch.outcome = Settled::Nack { events: row as usize, delay: Duration::ZERO };
-                batch.answers.held(row, &by, &reason);
+                batch.answers.held(row, &by, &told);
                 batch.taken_back(row);
                 // A sink of other documents than those of today: today's may do better.
                 let old = batch.plan.generation != self.live.load().generation;
@@ -472,6 +473,23 @@ impl Context {
             tracing::warn!(source = %self.source, lane = %self.name, "trying again: {error}");
         }
     }
+}
+
+/// Says of the held event where it stands.
+fn located_hold(hold: Hold, settlement: &dyn Settlement) -> Hold {
+    match settlement.place(hold.row as usize) {
+        None => hold,
+        place => Hold { reason: located(hold.reason.to_string(), place).into(), ..hold },
+    }
+}
+
+/// The next delivery; where the lane takes nothing, its end is waited for.
+async fn taken(lane: &mut dyn Lane, takes: bool) -> Result<Option<Delivery>, SourceError> {
+    if takes {
+        return lane.next().await;
+    }
+    lane.ended().await;
+    Ok(None)
 }
 
 /// Whether a policy of the source's routes remembers anything.

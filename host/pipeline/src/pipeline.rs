@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use tidegate_connector::{Backoff, Source, SourceError};
+use tidegate_connector::{Backoff, Source, SourceError, Standby};
 use tidegate_state::Store;
 use tokio::{
     sync::watch,
@@ -36,6 +36,7 @@ struct Open {
     drain: watch::Sender<bool>,
     lanes: Listed,
     state: Arc<Mutex<SourceState>>,
+    standby: Option<Standby>,
     task: JoinHandle<()>,
 }
 
@@ -43,6 +44,11 @@ struct Open {
 type Listed = Arc<Mutex<Vec<(String, Arc<Shared>)>>>;
 
 impl Open {
+    fn has_no_lane(&self) -> bool {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.iter().all(|(_, lane)| lane.state() == LaneState::Ended)
+    }
+
     /// Cancel-safe, and to be called as often as one likes: a handle that has ended is not polled again.
     async fn ended(&mut self) {
         if !self.task.is_finished() {
@@ -65,6 +71,8 @@ pub enum SourceState {
     Opening,
     /// It has given a lane, and may give more.
     Open,
+    /// It is in place, and has no lane because others have them all.
+    Standby,
     /// It cannot give a lane now, and is asked again; why.
     Trouble(Arc<str>),
     /// It gives no more lanes; those there are may still run.
@@ -109,6 +117,7 @@ impl Pipeline {
         let (drain, draining) = watch::channel(false);
         let lanes = Arc::default();
         let state = Arc::new(Mutex::new(SourceState::Opening));
+        let standby = source.standby();
         let runner = SourceTask {
             id: id.clone(),
             source,
@@ -120,7 +129,7 @@ impl Pipeline {
             store: self.store.clone(),
         };
         let task = tokio::spawn(runner.run());
-        self.sources.insert(id, Open { drain, lanes, state, task });
+        self.sources.insert(id, Open { drain, lanes, state, standby, task });
     }
 
     /// Whether the source is open.
@@ -160,7 +169,12 @@ impl Pipeline {
 
     /// Every source that is open, and how far it has got.
     pub fn source_states(&self) -> Vec<(Arc<str>, SourceState)> {
-        let state = |open: &Open| open.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = |open: &Open| {
+            let state = open.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let stands_by = || open.standby.as_ref().is_some_and(Standby::now) && open.has_no_lane();
+            let may_have_none = matches!(state, SourceState::Opening | SourceState::Open | SourceState::Trouble(_));
+            if may_have_none && stands_by() { SourceState::Standby } else { state }
+        };
         self.sources.iter().map(|(id, open)| (id.clone(), state(open))).collect()
     }
 
@@ -247,6 +261,9 @@ impl SourceTask {
                     }
                 },
                 Some(ended) = running.join_next() => {
+                    if more {
+                        self.forget_ended();
+                    }
                     if let Err(error) = ended && error.is_panic() {
                         tracing::error!(source = %self.id, "a lane panicked: its events will come again when the source is opened anew");
                     }
@@ -261,8 +278,13 @@ impl SourceTask {
     }
 
     fn list(&self, name: String, shared: Arc<Shared>) {
+        self.forget_ended();
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push((name, shared));
+    }
+
+    /// Of a source that gives and takes away lanes only those are shown that it has.
+    fn forget_ended(&self) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|(_, lane)| lane.state() != LaneState::Ended);
-        lanes.push((name, shared));
     }
 }

@@ -95,7 +95,8 @@ fn amend(batch: &mut InFlight, parts: Vec<Part>, refusals: Vec<Refusal>) {
             }
             None => {
                 let (position, reason) = refused.swap_remove(0);
-                let stuck = Stuck { row: parcel.lot.origins[position], by: parcel.lot.destination(), reason };
+                let row = parcel.lot.origins[position];
+                let stuck = Stuck { row, by: parcel.lot.destination(), reason: batch.located(row, reason) };
                 if together.stuck.as_ref().is_none_or(|earlier| stuck.row < earlier.row) {
                     together.stuck = Some(stuck);
                 }
@@ -119,6 +120,7 @@ fn done(batch: &mut InFlight) -> Progress {
     }
     match together.stuck {
         None => Progress::Durable,
-        Some(Stuck { row, by, reason }) => Progress::Stuck { row, by, reason },
+        // Nobody waits for the answer of a transactional source.
+        Some(Stuck { row, by, reason }) => Progress::Stuck { row, by, told: reason.clone(), reason },
     }
 }

@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::SystemTime,
+    sync::{Arc, LazyLock},
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt as _},
 };
-use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Settled, Settlement, SourceError};
+use tidegate_connector::{LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Refused, Repeats, Settled, Settlement, SourceError};
 use tidegate_event::Event;
 
 use crate::{
@@ -42,6 +42,9 @@ impl Default for WindowOptions {
 
 /// Batches of a transactional lane at most: what comes meanwhile goes together.
 const TRANSACTIONS_MAX: usize = 2;
+
+/// What sinks refused of late, as far as the log was told.
+static REFUSALS: LazyLock<Repeats> = LazyLock::new(|| Repeats::new(Duration::from_secs(60)));
 
 /// Batches sent and not yet settled.
 #[derive(Debug, Default)]
@@ -195,8 +198,9 @@ pub(crate) enum Progress {
     Durable,
     /// A sink refused some of it for good; `parcel` takes these to the dead letter. Send it, add it, wait on.
     DeadLetter(Parcel),
-    /// It can be settled only up to this row: a sink is gone, or refused an event that has nowhere else to rest.
-    Stuck { row: u32, by: Arc<str>, reason: String },
+    /// It can be settled only up to this row: a sink is gone, or refused an event that has nowhere else to rest. `told` is what senders
+    /// hear of it.
+    Stuck { row: u32, by: Arc<str>, reason: String, told: String },
     /// Nothing of it was written: all of it comes again.
     Aborted { reason: String },
 }
@@ -213,7 +217,8 @@ impl InFlight {
             let lot = sending.lot;
             let first = lot.origins.first().copied().unwrap_or(0);
             if let Some(reason) = sent.closed {
-                return Progress::Stuck { row: self.settled_before(first), by: lot.destination(), reason };
+                let told = "it takes no more events".to_owned();
+                return Progress::Stuck { row: self.settled_before(first), by: lot.destination(), reason, told };
             }
             self.count(&lot, sent.refused.len());
             if sent.refused.is_empty() {
@@ -222,19 +227,21 @@ impl InFlight {
             match self.letters(&lot, &sent.refused) {
                 Some(parcel) => {
                     let by = lot.destination();
-                    for (at, reason) in &sent.refused {
-                        self.answers.dead_lettered(lot.origins[*at], &by, || reason.as_str().into());
+                    for (at, why) in &sent.refused {
+                        self.answers.dead_lettered(lot.origins[*at], &by, || why.cause.as_str().into());
                     }
                     return Progress::DeadLetter(parcel);
                 }
                 // The sender still has it, and is told: nothing is lost.
                 None if self.answers.wanted() => self.reject(&lot, &sent.refused),
                 None => {
-                    let (at, reason) = &sent.refused[0];
+                    let (at, why) = &sent.refused[0];
+                    let row = lot.origins[*at];
                     return Progress::Stuck {
-                        row: self.settled_before(lot.origins[*at]),
+                        row: self.settled_before(row),
                         by: lot.destination(),
-                        reason: reason.clone(),
+                        reason: self.located(row, why.to_string()),
+                        told: why.cause.clone(),
                     };
                 }
             }
@@ -253,13 +260,32 @@ impl InFlight {
         }
     }
 
-    fn reject(&mut self, lot: &Lot, refused: &[(usize, String)]) {
+    /// What is said of an event, with where it stands.
+    pub(crate) fn located(&self, row: u32, said: String) -> String {
+        located(said, self.settlement.place(row as usize))
+    }
+
+    /// Their senders are told the cause, and the log where.
+    fn reject(&mut self, lot: &Lot, refused: &[(usize, Refused)]) {
         let by = lot.destination();
         let tally = tally_of(&mut self.tallies, &lot.route);
         bump(&mut tally.rejected, &by, &"undeliverable".into(), refused.len() as u64);
-        for (at, reason) in refused {
-            self.answers.rejected(lot.origins[*at], &by, reason);
+        for (at, why) in refused {
+            self.answers.rejected(lot.origins[*at], &by, &why.cause);
         }
+        if let Some((at, why)) = refused.first() {
+            self.note_refused(lot, *at, &why.to_string());
+        }
+    }
+
+    /// Tells the log of what a sink refused, of the same but now and then.
+    fn note_refused(&self, lot: &Lot, at: usize, why: &str) {
+        let by = lot.destination();
+        let Some(before) = REFUSALS.say(&format!("{by} {why}")) else { return };
+        let row = lot.origins[at] as usize;
+        let event = self.originals.get(row).map(Event::id).unwrap_or_default();
+        let from = self.settlement.place(row).unwrap_or_default();
+        tracing::warn!(sink = %by, event, from, before, "refused for good: {why}");
     }
 
     /// The row up to which the batch can be settled when `row` cannot: what other sinks still have to write is not done.
@@ -307,16 +333,29 @@ impl InFlight {
     }
 
     /// Dead letters for what a target refused; `None` where they have nowhere to rest.
-    pub(crate) fn letters(&self, lot: &Lot, refused: &[(usize, String)]) -> Option<Parcel> {
+    pub(crate) fn letters<R: ToString>(&self, lot: &Lot, refused: &[(usize, R)]) -> Option<Parcel> {
         let Destination::Target(by) = &lot.to else { return None };
         let sink = lot.route.dead_letter.as_ref()?;
+        if let Some((at, why)) = refused.first() {
+            self.note_refused(lot, *at, &why.to_string());
+        }
         let mut letters = DeadLetters::default();
         for (at, reason) in refused {
             let origin = lot.origins[*at];
-            let why = cause(&self.plan, &lot.route, "undeliverable", reason, by, "");
-            letters.push(origin, self.originals.get(origin as usize)?, by, why);
+            let reason = reason.to_string();
+            let why = cause(&self.plan, &lot.route, "undeliverable", &reason, by, "");
+            let places = |row: u32| self.settlement.place(row as usize);
+            letters.push(origin, self.originals.get(origin as usize)?, by, why, &places);
         }
         letters.parcel(&lot.route, sink)
+    }
+}
+
+/// What is said of an event, with where it stands, if that is known.
+pub(crate) fn located(said: String, place: Option<String>) -> String {
+    match place {
+        Some(place) => format!("{said} (the event is {place})"),
+        None => said,
     }
 }
 

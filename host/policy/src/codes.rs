@@ -44,6 +44,7 @@ codes! {
     ONE_CONNECTOR "P130" "A source or sink has exactly one connector as key of its `spec`."
     NO_SUCH_CONNECTOR "P131" "This host has no connector of that name."
     CONNECTOR_CONFIG "P132" "The connector refuses its configuration."
+    SAME_ADDRESS "P133" "Two sources that are read listen at one address; only one of them could be opened."
     TOPIC_PATTERN "P140" "Topic patterns are levels between `/`: words, `*` for one level, `>` as the last for all the rest; `!` before one makes it an exception."
     TOPIC_TEMPLATE "P141" "A topic is text with `${attribute}` or `${name}` in it; it begins with text, so that an event cannot choose just any destination."
     EXACTLY_ONCE "P142" "A source that delivers exactly once writes what comes of its events in transactions of its own: to sinks of its cluster, without state."

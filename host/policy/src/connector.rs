@@ -1,5 +1,7 @@
 //! `spec: {file: {…}}`: which connector, and what it says of its configuration.
 
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -19,6 +21,11 @@ pub trait ConnectorCheck {
     fn check(&self, connector: &str, role: Role, config: &Value) -> Vec<ConfigProblem>;
     /// Whether a sink of it has topics (or subjects) of which a route can choose one.
     fn has_topics(&self, connector: &str) -> bool;
+    /// Where a source of this configuration listens, so that no other can.
+    fn listens_at(&self, connector: &str, source: &Value) -> Option<SocketAddr> {
+        let _ = (connector, source);
+        None
+    }
     /// Whether a source of this configuration delivers exactly once.
     fn is_transactional(&self, connector: &str, source: &Value) -> bool {
         let _ = (connector, source);

@@ -15,6 +15,7 @@ mod flow_yaml;
 mod format;
 mod kinds;
 mod layout;
+mod listeners;
 mod mistakes;
 pub mod names;
 mod overlay;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Diagnostic, Options, Place, Report, codes, exactly_once,
+    Diagnostic, Options, Place, Report, codes, exactly_once, listeners,
     mistakes::{Mistakes, did_you_mean},
     spec::{Documents, FailureRule, FilterPolicy, Id, Malformed, Route, Sink, Source, TopicPart, Unmatched},
     text::{At, Text},
@@ -109,6 +109,7 @@ impl Set {
         found.extend(self.dead_letters());
         found.extend(self.topics(options));
         found.extend(exactly_once::check(&self, options));
+        found.extend(listeners::check(&self, options));
         self.diagnostics.append(&mut found);
         if !self.diagnostics.is_empty() || self.unreadable {
             return Err(Report::new(self.diagnostics));

@@ -10,6 +10,8 @@ mod refused;
 mod unused;
 mod valid;
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 
 use crate::{ConfigProblem, ConnectorCheck, Documents, File, Options, Report, Role, check};
@@ -24,6 +26,10 @@ impl ConnectorCheck for Connectors {
 
     fn has_topics(&self, connector: &str) -> bool {
         connector == "memory"
+    }
+
+    fn listens_at(&self, _connector: &str, source: &Value) -> Option<SocketAddr> {
+        source["listen"].as_str()?.parse().ok()
     }
 
     fn is_transactional(&self, _connector: &str, source: &Value) -> bool {

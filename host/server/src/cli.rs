@@ -102,12 +102,8 @@ pub fn main() -> ExitCode {
         // The connector says what goes wrong with a connection; its client says it again, for each try.
         Command::Run(_) | Command::Eval(_) => "info,async_nats=off",
         // What happens is told on stdout.
-        Command::Demo(_)
-        | Command::Validate(_)
-        | Command::Inspect(_)
-        | Command::New(_)
-        | Command::Build(_)
-        | Command::Dlq(_) => "warn",
+        Command::Demo(_) | Command::Validate(_) | Command::Inspect(_) | Command::New(_) | Command::Build(_) => "warn",
+        Command::Dlq(_) => "warn,async_nats=off",
         Command::Fmt(_) | Command::Schema(_) | Command::Bench(_) => "warn",
         Command::Plan(_)
         | Command::Apply(_)

@@ -117,6 +117,7 @@ const CONNECTORS: [(&str, Keys, Keys); 5] = [
                 ("envelope", Any),
                 ("delivery", Words(&["atLeastOnce", "exactlyOnce"])),
                 ("transaction", Object),
+                ("key", Text),
                 ("acceptHeaders", Any),
             ],
         ),

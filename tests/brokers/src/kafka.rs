@@ -110,6 +110,16 @@ impl Kafka {
         self.ports.address(self.ports.tls)
     }
 
+    /// Where it speaks TLS, and wants a certificate of [`Kafka::ca`] from the client.
+    pub fn mutual_tls(&self) -> String {
+        self.ports.address(self.ports.mutual)
+    }
+
+    /// Where it speaks TLS, and wants [`USER`] and [`PASSWORD`], by SCRAM or PLAIN.
+    pub fn sasl_tls(&self) -> String {
+        self.ports.address(self.ports.sasl_tls)
+    }
+
     /// Where it listens for what comes through a proxy.
     pub fn behind_proxy(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.behind_proxy).into()
@@ -118,6 +128,11 @@ impl Kafka {
     /// The certificate authority, PEM.
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join(settings::CA)
+    }
+
+    /// A certificate for clients, and its key, PEM.
+    pub fn client_certificate(&self) -> [PathBuf; 2] {
+        [settings::CLIENT, settings::CLIENT_KEY].map(|name| self.folder.path().join(name))
     }
 
     /// Stops it as an operator does, and waits for that.

@@ -24,9 +24,19 @@ enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Positions in the batch that were refused for good, ascending, with the reason; all others are durable.
-    pub refused: Vec<(usize, String)>,
+    pub refused: Vec<(usize, Refused)>,
     /// The sink went away before all was durable: nothing of the batch may be acknowledged.
     pub closed: Option<String>,
+}
+
+/// Why an event was refused for good. Whoever sent it may be told the cause; the place is for those who run the host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{place}: {cause}")]
+pub struct Refused {
+    /// The file, topic or address.
+    pub place: String,
+    /// What is wrong there.
+    pub cause: String,
 }
 
 impl Sent {

@@ -13,10 +13,13 @@ use super::counts::Oldest;
 use super::gate::Gate;
 use super::shard::Shared;
 use super::streams::UnderWay;
-use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Sent, SinkOptions, WriteError, Writer};
+use super::{GROUP_BYTES, GROUP_EVENTS, Receipt, Refused, Sent, SinkOptions, WriteError, Writer};
 
 /// A wait that the other side asks for counts up to here: nobody else may stop a sink for good.
 const ASKED_MAX: Duration = Duration::from_secs(60);
+
+/// Context by which brokers tell where a message stands.
+const POSITION: [&str; 5] = ["topic", "partition", "offset", "stream", "sequence"];
 
 /// A batch in the queue. Its permits free the queue when it is dropped.
 #[derive(Debug)]
@@ -102,7 +105,8 @@ impl Task {
                     let progress = written.min(rest);
                     self.shared.counts.durable(progress);
                     group.advance(progress);
-                    let trouble = format!("{place}: {cause}");
+                    let problem = Refused { place, cause };
+                    let trouble = problem.to_string();
                     if progress > 0 {
                         self.gate.succeeded();
                     }
@@ -111,14 +115,14 @@ impl Task {
                     tokio::select! {
                         biased;
                         () = shared.given_up() => return Err(format!("{trouble} (given up)")),
-                        () = self.failed(trouble.clone(), progress, after, group) => {}
+                        () = self.failed(problem, progress, after, group) => {}
                     }
                 }
                 Err(WriteError::Permanent { index, place, cause }) => {
                     self.shared.counts.durable(index.min(rest));
                     self.shared.counts.refused();
                     group.advance(index.min(rest));
-                    group.refuse(format!("{place}: {cause}"));
+                    group.refuse(Refused { place, cause });
                     self.healed();
                 }
                 Err(error @ WriteError::Closed { .. }) => return Err(error.to_string()),
@@ -140,7 +144,7 @@ impl Task {
         }
         tokio::select! {
             biased;
-            () = gate.closed(|cause| in_trouble(shared, cause)) => {}
+            () = gate.closed(|cause| in_trouble(shared, cause, group.events.get(group.written))) => {}
             () = shared.given_up() => return Err(GivenUp(gate.cause())),
         }
         self.write_in_time(&group.events[group.written..group.admitted]).await
@@ -158,7 +162,7 @@ impl Task {
         loop {
             *failures = failures.saturating_add(1);
             gate.late(&trouble);
-            in_trouble(shared, trouble.clone());
+            in_trouble(shared, trouble.clone(), events.first());
             tokio::select! {
                 biased;
                 outcome = &mut writing => return Ok(outcome),
@@ -168,14 +172,15 @@ impl Task {
         }
     }
 
-    async fn failed(&mut self, trouble: String, progress: usize, after: Option<Duration>, group: &mut Group) {
-        in_trouble(&self.shared, trouble.clone());
+    async fn failed(&mut self, problem: Refused, progress: usize, after: Option<Duration>, group: &mut Group) {
+        in_trouble(&self.shared, problem.to_string(), group.events.get(group.written));
         if progress > 0 {
             self.failures = 0;
         }
         if self.options.retries.is_some_and(|retries| self.failures >= retries) {
             self.shared.counts.refused();
-            group.refuse(format!("{trouble} (given up after {} retries)", self.failures));
+            let Refused { place, cause } = problem;
+            group.refuse(Refused { place, cause: format!("{cause} (given up after {} retries)", self.failures) });
             self.failures = 0;
             return;
         }
@@ -209,10 +214,24 @@ impl Task {
     }
 }
 
-fn in_trouble(shared: &Shared, trouble: String) {
+/// `first` is the event that waits for it.
+fn in_trouble(shared: &Shared, trouble: String, first: Option<&Event>) {
     if shared.set_trouble(Some(trouble.clone())).is_none() {
-        tracing::warn!(sink = shared.name, trouble, "the sink is in trouble; its queue waits, in order");
+        let first = first.map(came_from).unwrap_or_default();
+        tracing::warn!(sink = shared.name, trouble, first, "the sink is in trouble; its queue waits, in order");
     }
+}
+
+/// An event, and where it was read, as far as its context tells that.
+fn came_from(event: &Event) -> String {
+    let mut text = event.id().to_owned();
+    for name in POSITION {
+        if let Some(value) = event.context(name) {
+            text.push_str(if text.len() == event.id().len() { " from " } else { ", " });
+            text.extend([name, " ", value]);
+        }
+    }
+    text
 }
 
 /// The next job to begin a group with; `None` once the sink is closed, or without handles, and the queue is empty.
@@ -242,7 +261,7 @@ struct Group {
     /// The first event of the oldest unresolved job.
     base: usize,
     /// Refused events of the oldest unresolved job, by position in it.
-    refused: Vec<(usize, String)>,
+    refused: Vec<(usize, Refused)>,
 }
 
 impl Group {
@@ -279,7 +298,7 @@ impl Group {
     }
 
     /// The next event is refused for good.
-    fn refuse(&mut self, reason: String) {
+    fn refuse(&mut self, reason: Refused) {
         if self.written < self.events.len() {
             self.refused.push((self.written - self.base, reason));
             self.advance(1);

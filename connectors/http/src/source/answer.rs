@@ -169,8 +169,11 @@ fn detail(outcome: &Outcome) -> Cow<'static, str> {
             format!("held by {by}: {reason}").into()
         }
         Outcome::Again { why: Why::Held, .. } => "held behind an event that cannot be delivered now".into(),
+        Outcome::Again { why: Why::LetGo, .. } => {
+            "not settled: the host stops, or its documents changed; send it again (it may arrive twice)".into()
+        }
         Outcome::Again { why: Why::Full, .. } => "too many events wait already".into(),
-        Outcome::Again { why: Why::Closing, .. } => "about to stop".into(),
+        Outcome::Again { why: Why::Closing, .. } => "the host is about to stop: send it again, to its successor".into(),
     }
 }
 

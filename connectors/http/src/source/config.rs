@@ -193,6 +193,11 @@ pub(super) struct Patience {
 }
 
 impl SourceConfig {
+    /// Where it listens.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
     /// Reads a configuration; relative paths in it start at `base_dir`. Touches nothing outside.
     pub(crate) fn read(value: &Value, base_dir: &Path) -> Result<Self, Vec<ConfigError>> {
         let raw: RawSource = config::parse(value)?;

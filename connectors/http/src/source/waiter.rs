@@ -31,6 +31,8 @@ pub(super) enum Why {
     Full,
     /// The listener is about to end.
     Closing,
+    /// The host let go of it untold: it stops, and had no more time.
+    LetGo,
 }
 
 /// Shared by a request and its tickets.
@@ -142,7 +144,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter.take() {
-            waiter.settle(self.index, Some(Outcome::Again { after: Duration::ZERO, why: Why::Held }));
+            waiter.settle(self.index, Some(Outcome::Again { after: Duration::ZERO, why: Why::LetGo }));
         }
     }
 }

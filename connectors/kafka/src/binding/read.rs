@@ -35,6 +35,8 @@ pub(crate) struct Reader {
     pub(crate) validate: Validate,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) accept: Headers,
+    /// The extension that a message's key becomes.
+    pub(crate) key: Option<String>,
 }
 
 fn headers<M: Message>(message: &M) -> impl Iterator<Item = Header<'_, &[u8]>> {
@@ -95,7 +97,16 @@ impl Reader {
             Carried::Binary(content_type) => read_binary(message, content_type, value)?,
             Carried::Other => self.wrap(message, value)?,
         };
-        self.with_context(event, message)
+        self.with_context(self.with_key(event, message), message)
+    }
+
+    /// A key that no extension can have stays context.
+    fn with_key<M: Message>(&self, event: Event, message: &M) -> Event {
+        let (Some(name), Some(key)) = (&self.key, message.key()) else { return event };
+        if event.attribute(name).is_some() {
+            return event;
+        }
+        event.clone().with_extensions(&[(name, &shown_key(key))]).unwrap_or(event)
     }
 
     fn wrap<M: Message>(&self, message: &M, value: Option<Bytes>) -> Result<Event, String> {

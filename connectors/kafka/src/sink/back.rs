@@ -19,7 +19,8 @@ use tidegate_event::json::Validate;
 
 use super::SinkConfig;
 use crate::binding::Reader;
-use crate::client::cause;
+use crate::client::{Connection, cause};
+use crate::log::ClientLog;
 
 /// How long a broker may take for one answer; the caller may try again.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -35,31 +36,34 @@ struct Reading {
 }
 
 struct Open {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<ReadingLog>,
     /// The ends of the partitions that are not read yet.
     ends: BTreeMap<i32, i64>,
 }
 
-struct Quiet;
+struct ReadingLog {
+    brokers: Arc<str>,
+    log: Arc<ClientLog>,
+}
 
-impl ClientContext for Quiet {
+impl ClientContext for ReadingLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        crate::client::log(level, facility, message);
+        self.log.line(level, facility, message);
     }
 
     fn error(&self, _: KafkaError, reason: &str) {
-        tracing::warn!("{reason}");
+        self.log.error(&self.brokers, reason);
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for ReadingLog {}
 
 impl Back {
     pub(crate) fn new(config: SinkConfig) -> Result<Back, ReadBackError> {
         let Some(topic) = config.topic.clone() else {
             return Err(ReadBackError::Cannot { why: "the sink has no `topic` of its own to read".to_owned() });
         };
-        let reader = Reader { validate: Validate::Envelope, envelope: None, accept: Headers::default() };
+        let reader = Reader { validate: Validate::Envelope, envelope: None, accept: Headers::default(), key: None };
         Ok(Back(Arc::new(Mutex::new(Reading { config, topic, reader, open: None }))))
     }
 }
@@ -97,7 +101,10 @@ impl Reading {
         // There is no group; librdkafka wants a name all the same.
         config.set("group.id", "tidegate.read-back").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer<Quiet> = config.create_with_context(Quiet).map_err(|error| error.to_string())?;
+        let Connection { brokers, log, .. } = &self.config.connection;
+        let context = ReadingLog { brokers: brokers.clone(), log: log.clone() };
+        let consumer: BaseConsumer<ReadingLog> =
+            config.create_with_context(context).map_err(|error| error.to_string())?;
         let metadata = consumer.fetch_metadata(Some(&self.topic), ANSWER).map_err(|error| cause(&error))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic);
         let topic = topic.ok_or_else(|| "the broker does not know it".to_owned())?;

@@ -99,8 +99,7 @@ impl SinkConfig {
         if let Some(problem) = raw.topic.as_deref().and_then(topics::problem) {
             errors.push(ConfigError::new("/topic", problem));
         }
-        let attribute = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if raw.key.as_ref().is_some_and(|name| name.is_empty() || !attribute(name)) {
+        if raw.key.as_deref().is_some_and(|name| !binding::is_attribute(name)) {
             errors.push(ConfigError::new("/key", "is no name of an attribute: lower-case letters and digits only"));
         }
         let pass = raw.pass_headers.check("/passHeaders", binding::is_own);

@@ -1,5 +1,7 @@
 //! An event as a message of a sink, on its way to librdkafka.
 
+use std::fmt::Display;
+
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::BaseRecord;
 use tidegate_connector::DESTINATION;
@@ -28,8 +30,13 @@ fn topic_of<'a>(config: &'a SinkConfig, event: &'a Event) -> Option<&'a str> {
 
 /// What a broker says of an event.
 pub(crate) fn says(config: &SinkConfig, event: &Event, code: RDKafkaErrorCode) -> String {
+    of_topic(config, event, &code)
+}
+
+/// What is said of the topic that an event goes to.
+pub(crate) fn of_topic(config: &SinkConfig, event: &Event, said: &dyn Display) -> String {
     let topic = topic_of(config, event).unwrap_or_default();
-    format!("topic {topic}: {code}")
+    format!("topic {topic}: {said}")
 }
 
 /// Gives an event to librdkafka, as a message of this sink; `index` is what its report will name.

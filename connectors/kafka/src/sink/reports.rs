@@ -11,7 +11,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tokio::sync::Notify;
 
-use crate::client::is_refusal;
+use crate::client::{Connection, is_refusal};
+use crate::log::ClientLog;
 
 /// Each position of the group that was handed over, with what went wrong, if anything.
 pub(crate) type Reported = Vec<(usize, Option<RDKafkaErrorCode>)>;
@@ -103,22 +104,32 @@ impl Reports {
 }
 
 /// What librdkafka calls back.
-pub(crate) struct Reporter(pub(crate) Arc<Reports>);
+pub(crate) struct Reporter {
+    pub(crate) reports: Arc<Reports>,
+    pub(crate) brokers: Arc<str>,
+    pub(crate) log: Arc<ClientLog>,
+}
+
+impl Reporter {
+    pub(crate) fn new(reports: &Arc<Reports>, connection: &Connection) -> Reporter {
+        Reporter { reports: reports.clone(), brokers: connection.brokers.clone(), log: connection.log.clone() }
+    }
+}
 
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        crate::client::log(level, facility, message);
+        self.log.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut state = self.0.state();
+        let mut state = self.reports.state();
         state.refusal |= error.rdkafka_error_code().is_some_and(is_refusal);
         // That all brokers are down says less than why.
         if state.complaint.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             state.complaint = Some(reason.to_owned());
         }
         drop(state);
-        tracing::warn!("{reason}");
+        self.log.error(&self.brokers, reason);
     }
 }
 
@@ -130,12 +141,12 @@ impl ProducerContext for Reporter {
             Ok(_) => None,
             Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)),
         };
-        let mut state = self.0.state();
+        let mut state = self.reports.state();
         state.failed |= problem.is_some();
         state.reported.push((index, problem));
         if state.reported.len() == state.expected {
             drop(state);
-            self.0.complete.notify_one();
+            self.reports.complete.notify_one();
         }
     }
 }

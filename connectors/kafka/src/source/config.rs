@@ -17,6 +17,7 @@
 //! | `envelope` | none | wraps messages that are no events; knows `${topic}`, `${partition}`, `${offset}`, `${key}`; `id` is `TOPIC-PARTITION-OFFSET` |
 //! | `delivery` | `atLeastOnce` | `atLeastOnce` or `exactlyOnce`: what comes of its events, dead letters too, and how far it has read are written in one transaction ([`transactions`](super::transactions)) |
 //! | `transaction` | – | with `exactlyOnce`: `{timeout: 15s, compression: none}`. `timeout` (1s to 15m, and what the broker allows) is how long others may wait for what a host that is gone had begun |
+//! | `key` | none | name of an extension, as in `partitionkey`, that a message's key becomes where the event has none of that name |
 //! | `acceptHeaders` | none | headers that become context (`header.NAME`); of one that is there several times the last |
 
 use std::path::Path;
@@ -44,8 +45,8 @@ const PREFETCH: (Size, Size) = (Size(64 << 10), Size(256 << 20));
 const QUEUE_LOOK_MS: &str = "20";
 /// How often a lane's lag is told.
 const STATISTICS_MS: &str = "1000";
-/// How soon a new topic that fits a pattern is seen.
-const PATTERNS_MS: &str = "10000";
+/// How soon a topic is seen that was not there, or a partition more.
+const REFRESH_MS: &str = "10000";
 /// What a member may take for a rebalance beyond its draining.
 const REBALANCE_SPARE: Duration = Duration::from_secs(60);
 /// Kafka's own default; the least a member gets between two looks at its group.
@@ -77,6 +78,7 @@ struct Raw {
     transaction: Option<RawTransaction>,
     #[serde(default)]
     accept_headers: HeadersConfig,
+    key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -134,6 +136,8 @@ pub(crate) struct SourceConfig {
     pub(super) connection: Connection,
     /// As librdkafka takes them.
     pub(super) subscription: Vec<String>,
+    /// As written, with commas between.
+    pub(super) topics: String,
     pub(super) group: String,
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
@@ -175,6 +179,9 @@ impl SourceConfig {
         let envelope = envelope.and_then(|rule| config::keep(rule, "/envelope", &mut errors));
         let accept = raw.accept_headers.check("/acceptHeaders", binding::is_own);
         let accept = config::keep(accept, "", &mut errors).unwrap_or_default();
+        if raw.key.as_deref().is_some_and(|name| !binding::is_extension(name)) {
+            errors.push(ConfigError::new("/key", "is no name of an extension, as `partitionkey` is"));
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -182,10 +189,11 @@ impl SourceConfig {
         Ok(SourceConfig {
             connection,
             subscription,
+            topics: raw.topics.join(","),
             group,
             drain_timeout,
             commit_interval,
-            reader: Reader { validate, envelope, accept },
+            reader: Reader { validate, envelope, accept, key: raw.key },
             transactional,
             start: raw.start,
             rebalance: raw.rebalance,
@@ -199,6 +207,11 @@ impl SourceConfig {
     /// Whether it delivers exactly once.
     pub(crate) fn is_transactional(&self) -> bool {
         self.transactional.is_some()
+    }
+
+    /// Whether one of its topics stands for many.
+    pub(super) fn has_patterns(&self) -> bool {
+        self.patterns
     }
 
     /// Whether messages of open transactions are not read yet.
@@ -241,10 +254,11 @@ impl SourceConfig {
             .set("max.poll.interval.ms", poll_interval.as_millis().to_string())
             .set("queued.max.messages.kbytes", (self.prefetch.0 >> 10).to_string())
             .set("fetch.queue.backoff.ms", QUEUE_LOOK_MS)
-            .set("statistics.interval.ms", STATISTICS_MS);
+            .set("statistics.interval.ms", STATISTICS_MS)
+            .set("topic.metadata.refresh.interval.ms", REFRESH_MS);
         if self.patterns {
             // Brokers keep topics of their own, which no pattern means.
-            config.set("topic.metadata.refresh.interval.ms", PATTERNS_MS).set("topic.blacklist", "^__");
+            config.set("topic.blacklist", "^__");
         }
         Ok(config)
     }

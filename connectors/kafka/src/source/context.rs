@@ -1,6 +1,6 @@
 //! What librdkafka calls back: rebalances, commits, errors, its log. All but the log on the group's thread.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -10,26 +10,31 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::group::Group;
+use crate::log::ClientLog;
 
 pub(super) type Consumer = BaseConsumer<Context>;
 
 /// A way to the group; the group has the consumer, which has this.
-pub(super) struct Context(pub(super) Weak<Group>);
+pub(super) struct Context {
+    pub(super) group: Weak<Group>,
+    pub(super) log: Arc<ClientLog>,
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        crate::client::log(level, facility, message);
+        self.log.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if let Some(group) = self.0.upgrade() {
+        if let Some(group) = self.group.upgrade() {
             group.note(&error, reason);
         }
     }
 
     fn stats(&self, statistics: Statistics) {
-        if let Some(group) = self.0.upgrade() {
+        if let Some(group) = self.group.upgrade() {
             group.know_ends(&statistics);
+            group.look(&statistics);
         }
     }
 }
@@ -38,7 +43,7 @@ impl ConsumerContext for Context {
     /// Before librdkafka goes on with the rebalance: what is taken away is settled and committed here, and what is given gets its
     /// queue before anything is fetched for it.
     fn pre_rebalance(&self, consumer: &Consumer, rebalance: &Rebalance<'_>) {
-        let Some(group) = self.0.upgrade() else { return };
+        let Some(group) = self.group.upgrade() else { return };
         match rebalance {
             Rebalance::Assign(partitions) => group.assign(partitions),
             Rebalance::Revoke(partitions) if consumer.assignment_lost() => group.lose(partitions),
@@ -50,7 +55,7 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        if let Some(group) = self.0.upgrade() {
+        if let Some(group) = self.group.upgrade() {
             group.was_committed(&result, offsets);
         }
     }

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use super::config::SourceConfig;
 use super::context::{Consumer, Context};
+use super::look::Look;
 use super::partition::Partition;
 use super::transactions::{Transactions, Worker};
 use crate::client::{cause, is_refusal};
@@ -37,6 +38,7 @@ pub(super) struct Group {
     settlements: Arc<Settlements>,
     /// Where it delivers exactly once.
     pub(super) transactions: Option<Transactions>,
+    pub(super) look: Arc<Look>,
     closing: AtomicBool,
     left: watch::Sender<bool>,
 }
@@ -96,7 +98,7 @@ impl Settlements {
 
 impl Group {
     /// Makes a consumer and the thread that serves it.
-    pub(super) fn join(config: &Arc<SourceConfig>) -> Result<Arc<Group>, SourceError> {
+    pub(super) fn join(config: &Arc<SourceConfig>, look: &Arc<Look>) -> Result<Arc<Group>, SourceError> {
         let failed = |cause: String| SourceError::Transient { place: config.connection.brokers.to_string(), cause };
         let client = config.client_config().map_err(failed)?;
         let identity = config.transactional.as_ref().map(|how| how.identity.get()).transpose().map_err(failed)?;
@@ -108,11 +110,12 @@ impl Group {
             news: Notify::new(),
             settlements: Arc::default(),
             transactions,
+            look: look.clone(),
             closing: AtomicBool::new(false),
             left: watch::Sender::new(false),
         });
-        let consumer: Consumer =
-            client.create_with_context(Context(Arc::downgrade(&group))).map_err(|error| failed(error.to_string()))?;
+        let context = Context { group: Arc::downgrade(&group), log: config.connection.log.clone() };
+        let consumer: Consumer = client.create_with_context(context).map_err(|error| failed(error.to_string()))?;
         let topics: Vec<&str> = config.subscription.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| failed(cause(&error)))?;
         let consumer = Arc::new(consumer);
@@ -141,6 +144,11 @@ impl Group {
     /// What an operator can look up.
     pub(super) fn place(&self, partition: &Partition) -> String {
         format!("{}/{} of {}", partition.topic, partition.number, self.brokers())
+    }
+
+    /// Those it has.
+    pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.assigned().partitions.values().cloned().collect()
     }
 
     /// The consumer, as long as the thread has it.
@@ -189,6 +197,7 @@ impl Group {
         let partitions = std::mem::take(&mut *self.assigned()).partitions;
         self.commit(&consumer, &uncommitted(partitions.values()), CommitMode::Sync);
         partitions.values().for_each(|partition| partition.end());
+        self.look.steps_down();
         // Leaves the group: what was not committed comes again, to whoever has the partition next.
         drop(consumer);
         self.left.send_replace(true);
@@ -283,7 +292,8 @@ impl Group {
             };
             let (topic, number) = (element.topic(), element.partition());
             let way = Arc::downgrade(&consumer);
-            let partition = Arc::new(Partition::new(topic, number, queue, way, self.settlements.clone()));
+            let (settlements, brokers) = (self.settlements.clone(), self.config.connection.brokers.clone());
+            let partition = Arc::new(Partition::new(topic, number, queue, way, settlements, brokers));
             let key = (partition.topic.clone(), partition.number);
             assigned.partitions.insert(key, partition.clone());
             assigned.fresh.push_back(partition);
@@ -336,7 +346,8 @@ impl Group {
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         let refused = code.is_some_and(is_refusal);
-        tracing::warn!(group = self.name(), brokers = self.brokers(), "{reason}");
+        let place = format!("{} of {}", self.config.topics, self.brokers());
+        self.config.connection.log.error(&place, reason);
         let mut assigned = self.assigned();
         // That all brokers are down says less than why.
         let known = assigned.trouble.as_ref().is_some_and(|trouble| trouble.refused)
@@ -344,7 +355,7 @@ impl Group {
         if known || (!assigned.partitions.is_empty() && !refused) {
             return;
         }
-        let error = SourceError::Transient { place: self.brokers().to_owned(), cause: reason.to_owned() };
+        let error = SourceError::Transient { place, cause: reason.to_owned() };
         assigned.trouble = Some(Trouble { error, refused });
         drop(assigned);
         if refused {

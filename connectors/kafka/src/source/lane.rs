@@ -16,7 +16,7 @@ use tidegate_connector::{
 };
 
 use super::group::Group;
-use super::partition::{NOWHERE, Partition};
+use super::partition::{self, NOWHERE, Partition};
 use super::token::Mark;
 use super::transactions::Positions;
 use crate::binding::Reader;
@@ -136,7 +136,10 @@ impl KafkaLane {
         let count = messages.len() + usize::from(held.is_some());
         let mut into = Decoding {
             reader: &self.group.config.reader,
-            place: &|offset| format!("{}@{offset} of {}", self.name, self.group.config.connection.brokers),
+            place: &|offset| {
+                let brokers = &self.group.config.connection.brokers;
+                partition::place(&self.partition.topic, self.partition.number, offset, brokers)
+            },
             values: values.freeze(),
             batch: Batch {
                 events: Vec::with_capacity(count),
@@ -258,6 +261,12 @@ impl Lane for KafkaLane {
         self.settled = from..mark.position;
         self.partition.token().adopt(mark.word);
         Ok(Resumed::Here)
+    }
+
+    async fn ended(&mut self) {
+        while !self.partition.has_ended() {
+            self.partition.changed.notified().await;
+        }
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {

@@ -51,6 +51,7 @@ impl Partition {
         mut queue: PartitionQueue<Context>,
         consumer: Weak<Consumer>,
         settlements: Arc<Settlements>,
+        brokers: Arc<str>,
     ) -> Partition {
         let changed = Arc::new(Notify::new());
         let waker = changed.clone();
@@ -81,6 +82,8 @@ impl Partition {
         ledger.mark_with(move |&position| {
             (position > NOWHERE).then(|| Mark { position, word: marking.token.word() }.encode())
         });
+        let of = topic.clone();
+        ledger.place_with(move |&behind| Some(place(&of, number, behind - 1, &brokers)));
         Partition {
             topic,
             number,
@@ -137,6 +140,7 @@ impl Partition {
     pub(super) fn was_reset(&self) {
         self.shared.settled.store(NOWHERE, Ordering::Release);
         self.shared.committed.store(NOWHERE, Ordering::Release);
+        self.shared.end.store(NOWHERE, Ordering::Release);
     }
 
     /// Its lane is closed: nobody takes from it any more.
@@ -148,8 +152,9 @@ impl Partition {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// What is told late is older than what was asked for: the greatest counts.
     pub(super) fn ends_at(&self, end: i64) {
-        self.shared.end.store(end, Ordering::Release);
+        self.shared.end.fetch_max(end, Ordering::AcqRel);
     }
 
     /// What is behind the last message delivered, as far as the end is known. Offsets without messages (of transactions, or compacted
@@ -162,6 +167,11 @@ impl Partition {
             Lag { events: known.then(|| u64::try_from(end - position).unwrap_or(0)), ..Lag::default() }
         })
     }
+}
+
+/// Where a message stands, as an operator looks it up.
+pub(super) fn place(topic: &str, number: i32, offset: i64, brokers: &str) -> String {
+    format!("{topic}/{number}@{offset} of {brokers}")
 }
 
 /// Hands a commit to librdkafka, which does not wait; what becomes of it the group is told.

@@ -83,6 +83,10 @@ struct InTransaction {
 
 #[async_trait]
 impl Settlement for InTransaction {
+    fn place(&self, event: usize) -> Option<String> {
+        self.settlement.place(event)
+    }
+
     fn is_transactional(&self) -> bool {
         true
     }

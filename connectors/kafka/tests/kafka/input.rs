@@ -67,6 +67,38 @@ async fn events_are_read_in_both_modes_with_their_context() {
 }
 
 #[tokio::test]
+async fn a_key_becomes_an_attribute_only_where_it_is_asked_for_and_none_is_there() {
+    let ours = |record: Record| async move { read(&json!({"key": "partitionkey"}), record).await.unwrap() };
+    let with = |event: Event| event.attribute("partitionkey").map(std::borrow::Cow::into_owned);
+    assert_eq!(with(read(&json!({}), binary(None).key("k")).await.unwrap()), None, "an event is read as it was sent");
+    assert_eq!(with(ours(binary(None).key("k")).await).as_deref(), Some("k"));
+    assert_eq!(with(ours(rig::structured(&event(Some("{}"))).key("k")).await).as_deref(), Some("k"));
+    assert_eq!(with(ours(binary(None)).await), None);
+    assert_eq!(with(ours(binary(None).key("k").header("ce_partitionkey", "own")).await).as_deref(), Some("own"));
+    let odd = ours(binary(None).key("a\nb")).await;
+    assert_eq!((odd.context("key"), with(odd.clone())), (Some("a\nb"), None), "no attribute has a line break");
+}
+
+#[tokio::test]
+async fn events_know_where_they_stand_until_they_are_settled() {
+    let topic = rig::topic("places", 1);
+    broker().write(&topic, (0..3).map(|_| rig::structured(&event(None))));
+    let mut source = rig::source(&topic, &topic, &json!({}));
+    let mut lane = rig::lane(&mut source).await;
+    let mut seen = 0;
+    while seen < 3 {
+        let delivery = rig::delivery(&mut lane).await;
+        for at in 0..delivery.events.len() {
+            let place = format!("{topic}/0@{} of {}", seen + at, broker().plain());
+            assert_eq!(delivery.settlement.place(at), Some(place));
+        }
+        seen += delivery.events.len();
+        assert_eq!(delivery.settlement.place(delivery.events.len()), None);
+        delivery.settlement.settle(Settled::Ack).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_is_no_event_is_told_with_its_place() {
     for (more, record, problem) in [
         (json!({}), Record::new("x"), "no CloudEvent"),
@@ -181,7 +213,7 @@ fn configurations_are_checked_whole() {
             "brokers": ["a", "http://b:1", "c:0"], "topics": ["a*", ""], "group": "", "sessionTimeout": "1ms",
             "drainTimeout": "11m", "commitInterval": "2m", "prefetch": "1Ki",
             "sasl": {"mechanism": "plain", "username": "", "password": {"secret": {}}},
-            "acceptHeaders": ["ce_id"], "envelope": {"type": "", "source": "s"},
+            "acceptHeaders": ["ce_id"], "envelope": {"type": "", "source": "s"}, "key": "subject",
         })),
         [
             "/brokers/0: `a` is no address",
@@ -199,6 +231,7 @@ fn configurations_are_checked_whole() {
             "/prefetch: must be between 64Ki and 256Mi",
             "/envelope/type: must not be empty",
             "/acceptHeaders/0: `ce_id` belongs to the event itself",
+            "/key: is no name of an extension, as `partitionkey` is",
         ]
     );
     assert_eq!(

@@ -91,7 +91,7 @@ async fn a_routes_topic_goes_before_the_sinks_own() {
     let to = |id: &str, topic: &str| bare(id).with_context(&[(DESTINATION, topic)]);
     let events = vec![bare("1"), to("2", &other), to("3", &missing), to("4", "no topic"), to("5", &other), bare("6")];
     let sent = send(&own, &json!({}), events).await;
-    let refused: Vec<(usize, String)> = sent.refused;
+    let refused: Vec<(usize, String)> = sent.refused.iter().map(|(at, why)| (*at, why.to_string())).collect();
     let broker_name = broker().plain();
     assert_eq!(refused.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [2, 3], "{refused:?}");
     assert!(refused[0].1.starts_with(&format!("{broker_name}: topic {missing}: ")), "{refused:?}");
@@ -131,6 +131,16 @@ async fn what_a_topic_finds_too_large_is_refused_alone() {
     assert_eq!(rig::ids(&written), expected);
 }
 
+/// A certificate that signed itself.
+fn stranger(folder: &std::path::Path) -> Value {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["ada".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let paths = ["stranger.pem", "stranger.key"].map(|name| folder.join(name));
+    std::fs::write(&paths[0], certificate.pem()).unwrap();
+    std::fs::write(&paths[1], key.serialize_pem()).unwrap();
+    json!({"certificate": paths[0], "key": paths[1]})
+}
+
 #[tokio::test]
 async fn brokers_are_met_with_passwords_and_tls_and_wrong_ones_are_told() {
     let kafka = broker();
@@ -139,12 +149,26 @@ async fn brokers_are_met_with_passwords_and_tls_and_wrong_ones_are_told() {
     let (right, wrong) = (folder.path().join("right"), folder.path().join("wrong"));
     std::fs::write(&right, PASSWORD).unwrap();
     std::fs::write(&wrong, "wrong").unwrap();
+    let [certificate, key] = kafka.client_certificate();
+    let (ours, stranger) = (json!({"certificate": certificate, "key": key}), stranger(folder.path()));
     let ok: Result<(), &str> = Ok(());
     for (more, expected) in [
         (json!({"brokers": [kafka.sasl()], "sasl": sasl("scram-sha-256", &right)}), ok),
         (json!({"brokers": [kafka.sasl()], "sasl": sasl("scram-sha-512", &right)}), ok),
         (json!({"brokers": [kafka.sasl()], "sasl": sasl("plain", &right)}), ok),
         (json!({"brokers": [kafka.tls()], "tls": {"ca": kafka.ca()}}), ok),
+        (json!({"brokers": [kafka.mutual_tls()], "tls": {"ca": kafka.ca(), "clientCertificate": ours}}), ok),
+        (json!({"brokers": [kafka.sasl_tls()], "tls": {"ca": kafka.ca()}, "sasl": sasl("plain", &right)}), ok),
+        (json!({"brokers": [kafka.sasl_tls()], "tls": {"ca": kafka.ca()}, "sasl": sasl("scram-sha-512", &right)}), ok),
+        (
+            json!({"brokers": [kafka.sasl_tls()], "tls": {"ca": kafka.ca()}, "sasl": sasl("plain", &wrong)}),
+            Err("uthentication"),
+        ),
+        (json!({"brokers": [kafka.mutual_tls()], "tls": {"ca": kafka.ca()}}), Err("certificate")),
+        (
+            json!({"brokers": [kafka.mutual_tls()], "tls": {"ca": kafka.ca(), "clientCertificate": stranger}}),
+            Err("certificate"),
+        ),
         (json!({"brokers": [kafka.sasl()], "sasl": sasl("scram-sha-512", &wrong)}), Err("uthentication")),
         (json!({"brokers": [kafka.sasl()], "sasl": sasl("plain", &folder.path().join("none"))}), Err("No such file")),
         (json!({"brokers": [kafka.tls()], "tls": {}}), Err("certificate")),
@@ -160,7 +184,9 @@ async fn brokers_are_met_with_passwords_and_tls_and_wrong_ones_are_told() {
         match (written, expected) {
             (Ok(()), Ok(())) => assert_eq!(kafka.count(&topic), 1, "{more}"),
             (Err(error @ WriteError::Transient { written: 0, .. }), Err(words)) => {
-                assert!(error.to_string().contains(words), "{more}: {error}");
+                let (error, broker) = (error.to_string(), more["brokers"][0].as_str().unwrap());
+                assert!(error.contains(words) && error.contains(broker), "{more}: {error}");
+                assert!(!error.contains("wrong"), "what the password is, nobody is told: {error}");
             }
             (written, _) => panic!("{more}: {written:?}"),
         }

@@ -41,6 +41,17 @@ pub(super) struct One {
     deadline: Instant,
     /// It is past its time, and the server was asked to send it again.
     awaited: bool,
+    how: Answer,
+}
+
+/// What the server is told of a message that is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Acknowledged.
+    #[default]
+    Ack,
+    /// No event: whoever watches the server is told that it was given up, and not to send it to anybody.
+    Term,
 }
 
 #[derive(Debug)]
@@ -57,7 +68,7 @@ pub(super) struct Held {
     done: BTreeMap<u64, Done>,
     done_max: usize,
     /// To be acknowledged.
-    acks: VecDeque<Subject>,
+    acks: VecDeque<(Subject, Answer)>,
     ack_wait: Duration,
     /// Some are past their time: the server has to say again that they are ours.
     pub(super) stale: bool,
@@ -72,6 +83,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 struct Done {
     reply: Subject,
+    how: Answer,
     deadline: Instant,
 }
 
@@ -81,8 +93,8 @@ pub(super) enum Came {
     New,
     /// Held already.
     Again,
-    /// Settled already: to be acknowledged again.
-    Done(Subject),
+    /// Settled already: to be told again.
+    Done(Subject, Answer),
 }
 
 impl Shared {
@@ -110,10 +122,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lag(&self) -> Lag {
+    /// What waits behind what was delivered and not given back: from this number on.
+    pub(super) fn lag(&self, next: u64) -> Lag {
         let held = self.lock();
-        let next = held.messages.get(held.ahead_from());
-        Lag { events: Some(held.pending + held.ahead() as u64), since: next.map(|one| one.published), ..Lag::default() }
+        let from = (next.max(held.first) - held.first) as usize;
+        let waiting = held.messages.len().saturating_sub(from) as u64;
+        let since = held.messages.get(from).map(|one| one.published);
+        Lag { events: Some(held.pending + waiting), since, ..Lag::default() }
     }
 }
 
@@ -124,8 +139,8 @@ impl Held {
         let deadline = Instant::now() + self.ack_wait;
         if sequence <= self.high {
             if let Some(done) = self.done.get_mut(&sequence) {
-                *done = Done { reply: reply.clone(), deadline };
-                return Came::Done(reply);
+                *done = Done { reply: reply.clone(), how: done.how, deadline };
+                return Came::Done(reply, done.how);
             }
             if let Some(one) = self.find(sequence) {
                 one.reply = reply;
@@ -141,7 +156,8 @@ impl Held {
         }
         self.high = self.high.max(sequence);
         self.bytes_ahead += message.length;
-        self.messages.push_back(One { message, sequence, reply, published, deadline, awaited: false });
+        let how = Answer::default();
+        self.messages.push_back(One { message, sequence, reply, published, deadline, awaited: false, how });
         Came::New
     }
 
@@ -153,6 +169,11 @@ impl Held {
     /// Whether it is here, or was.
     pub(super) fn knows(&self, sequence: u64) -> bool {
         self.done.contains_key(&sequence) || self.messages.iter().any(|one| one.sequence == sequence)
+    }
+
+    /// By its number in the order they came.
+    pub(super) fn find_number(&self, number: u64) -> Option<&One> {
+        self.messages.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
     /// They are in the order of their sequences, but for what another reader gave back.
@@ -231,6 +252,14 @@ impl Held {
         self.cursor += count as u64;
     }
 
+    /// What came under this number is no event.
+    pub(super) fn is_no_event(&mut self, number: u64) {
+        let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        if let Some(one) = at.and_then(|at| self.messages.get_mut(at)) {
+            one.how = Answer::Term;
+        }
+    }
+
     /// Deliver again from this number on.
     pub(super) fn rewind(&mut self, number: u64) {
         self.cursor = number.clamp(self.first, self.first + self.messages.len() as u64);
@@ -245,16 +274,16 @@ impl Held {
             let Some(one) = self.messages.pop_front() else { return };
             self.first += 1;
             if one.deadline > now {
-                self.acks.push_back(one.reply.clone());
+                self.acks.push_back((one.reply.clone(), one.how));
             }
-            self.done.insert(one.sequence, Done { reply: one.reply, deadline: one.deadline });
+            self.done.insert(one.sequence, Done { reply: one.reply, how: one.how, deadline: one.deadline });
         }
         while self.done.len() > self.done_max {
             self.done.pop_first();
         }
     }
 
-    pub(super) fn next_ack(&mut self) -> Option<Subject> {
+    pub(super) fn next_ack(&mut self) -> Option<(Subject, Answer)> {
         self.acks.pop_front()
     }
 
@@ -262,7 +291,7 @@ impl Held {
     pub(super) fn acknowledge_again(&mut self, floor: u64) -> usize {
         let now = Instant::now();
         let unheard = self.done.range(floor + 1..).filter(|(_, done)| done.deadline > now);
-        self.acks = unheard.map(|(_, done)| done.reply.clone()).collect();
+        self.acks = unheard.map(|(_, done)| (done.reply.clone(), done.how)).collect();
         self.acks.len()
     }
 
@@ -283,6 +312,9 @@ impl Held {
 
     /// What was never settled, to be given back.
     pub(super) fn rest(&mut self) -> Vec<Subject> {
+        self.first += self.messages.len() as u64;
+        self.cursor = self.first;
+        self.bytes_ahead = 0;
         self.messages.drain(..).map(|one| one.reply).collect()
     }
 }

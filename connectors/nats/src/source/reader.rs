@@ -159,7 +159,7 @@ impl Reader {
         }))
     }
 
-    fn context(&self, link: &Link) -> jetstream::Context {
+    pub(super) fn context(&self, link: &Link) -> jetstream::Context {
         let mut context = jetstream::new(link.client.clone());
         context.set_timeout(ANSWER_PATIENCE);
         context

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::held::{AHEAD_BYTES, AHEAD_MESSAGES, Came};
 use super::reader::{Ended, Reader};
 use super::reply::Delivered;
-use super::stream::ACK;
+use super::stream::said;
 use crate::link::{Link, chain};
 
 /// A request for messages is good for so long.
@@ -21,6 +21,8 @@ const EXPIRES: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// Without a word for so long the connection is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(8);
+/// How often the server is asked what waits, while nothing is asked for that would tell.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a lane is let sleep while its batch fills.
 const LINGER: Duration = Duration::from_millis(1);
 
@@ -58,7 +60,10 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     pub(super) async fn run(mut self) -> Result<Ended, SourceError> {
         let mut keep = interval(self.reader.config.ack_wait / 3);
-        keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK);
+        for interval in [&mut keep, &mut look] {
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         let mut state = self.link.state.clone();
         loop {
             if self.reader.shared.lock().stale {
@@ -77,6 +82,7 @@ impl Session<'_> {
                     None => return Err(self.reader.transient("the subscription ended".to_owned())),
                 },
                 _ = keep.tick() => self.keep().await,
+                _ = look.tick(), if self.expected == 0 => self.look(),
                 () = self.reader.shared.wanted.notified() => {}
                 _ = state.changed() => {}
                 () = sleep_until(self.linger.unwrap_or(silent_at)), if self.linger.is_some() => self.wake(),
@@ -141,8 +147,8 @@ impl Session<'_> {
                 self.arrived(delivered.pending);
             }
             Came::Again => self.arrived(delivered.pending),
-            Came::Done(reply) => {
-                self.link.tell(reply, ACK).await;
+            Came::Done(reply, how) => {
+                self.link.tell(reply, said(how)).await;
             }
         }
         Ok(())
@@ -192,6 +198,19 @@ impl Session<'_> {
             }
             other => Err(self.reader.transient(format!("the server says: {other} {said}"))),
         }
+    }
+
+    /// Has the lag of a lane that stands still kept up: each message tells what waits behind it, and none comes. In a task of its own: what is
+    /// held must not wait for the answer.
+    fn look(&self) {
+        let (reader, context) = (self.reader.clone(), self.reader.context(self.link));
+        tokio::spawn(async move {
+            let Ok(stream) = context.get_stream_no_info(&reader.config.stream).await else { return };
+            // Where nobody answers, what was known stays.
+            if let Ok(info) = stream.consumer_info(&reader.consumer).await {
+                reader.shared.lock().pending = info.num_pending;
+            }
+        });
     }
 
     /// Asks for more time for all that is held.

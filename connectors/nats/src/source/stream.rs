@@ -4,6 +4,7 @@
 //! (the reader says every third of the wait that we are at it) and delivers all of it again itself, in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,16 +14,17 @@ use tidegate_connector::{
 };
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::held::{One, Shared};
+use super::held::{Answer, One, Shared};
 use super::reader::Reader;
 use crate::binding::{Origin, Reading};
 use crate::config::StreamConfig;
 use crate::config::connection::Opened;
 use crate::link::Link;
 
-/// Acknowledges.
-pub(super) const ACK: Bytes = Bytes::from_static(b"+ACK");
+const ACK: Bytes = Bytes::from_static(b"+ACK");
+const TERM: Bytes = Bytes::from_static(b"+TERM");
 const NAK: Bytes = Bytes::from_static(b"-NAK");
 
 pub(super) struct StreamLane {
@@ -39,6 +41,13 @@ impl StreamLane {
         let consumer = config.consumer.clone().unwrap_or_else(|| format!("tidegate_{}", id.replace(['/', '.'], "_")));
         let shared = Arc::new(Shared::new(config.ack_wait, config.max_ack_pending));
         let name = format!("{}/{consumer}", config.stream);
+        let ledger = Ledger::new(0);
+        let (held, stream, servers) = (Arc::downgrade(&shared), config.stream.clone(), connection.servers.join(", "));
+        ledger.place_with(move |&behind| {
+            let held = held.upgrade()?;
+            let held = held.lock();
+            held.find_number(behind - 1).map(|one| place(&servers, &stream, one))
+        });
         let reader = Reader {
             id: id.to_owned(),
             connection,
@@ -47,7 +56,7 @@ impl StreamLane {
             link: Arc::new(OnceCell::new()),
             shared: shared.clone(),
         };
-        StreamLane { name, reader, reading, ledger: Ledger::new(0), shared, task: None }
+        StreamLane { name, reader, reading, ledger, shared, task: None }
     }
 
     /// What is ready, if anything.
@@ -65,12 +74,15 @@ impl StreamLane {
                     events.push(event);
                     behind.push(number);
                 }
-                Err(problem) => malformed.push(Malformed {
-                    before: events.len(),
-                    place: self.place(one),
-                    problem,
-                    message: one.message.payload.slice(..one.message.payload.len().min(MALFORMED_BYTES)),
-                }),
+                Err(problem) => {
+                    self.shared.lock().is_no_event(number - 1);
+                    malformed.push(Malformed {
+                        before: events.len(),
+                        place: self.place(one),
+                        problem,
+                        message: one.message.payload.slice(..one.message.payload.len().min(MALFORMED_BYTES)),
+                    });
+                }
             }
         }
         let end = first + batch.len() as u64;
@@ -96,8 +108,7 @@ impl StreamLane {
     }
 
     fn place(&self, one: &One) -> String {
-        let servers = self.reader.connection.servers.join(", ");
-        format!("{servers} {}/{}@{}", self.reader.config.stream, one.message.subject, one.sequence)
+        place(&self.reader.connection.servers.join(", "), &self.reader.config.stream, one)
     }
 
     /// A reader that ended with an error begins again when the host asks again.
@@ -115,8 +126,9 @@ impl Lane for StreamLane {
     }
 
     fn lag(&self) -> Option<LagGauge> {
-        let shared = Arc::downgrade(&self.shared);
-        Some(LagGauge::new(move || shared.upgrade().map_or_else(Lag::default, |shared| shared.lag())))
+        // The ledger knows at once of what was given back; the lane itself goes back only when it is asked for more.
+        let (shared, ledger) = (Arc::downgrade(&self.shared), self.ledger.clone());
+        Some(LagGauge::new(move || shared.upgrade().map_or_else(Lag::default, |shared| shared.lag(ledger.resume()))))
     }
 
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
@@ -152,13 +164,19 @@ impl Lane for StreamLane {
     async fn close(mut self: Box<Self>) -> Result<(), SourceError> {
         if let Some(task) = self.task.take() {
             task.abort();
+            // Its subscription ends with it: what is given back would come to it otherwise.
+            let _ = task.await;
         }
         let Some(link) = self.reader.link.get() else { return Ok(()) };
         let confirmed = self.reader.confirm(link).await;
+        // What was to be tried again later is sent to nobody before that.
+        let wait = self.ledger.rewind().map(|rewind| rewind.not_before.saturating_duration_since(Instant::now()));
+        // No longer than a server waits anyway: older ones would send what is behind it first.
+        let nak = nak(wait.unwrap_or_default().min(self.reader.config.ack_wait));
         let rest = self.shared.lock().rest();
         for reply in rest {
-            // Who is next gets it at once; if this is not heard, after the wait.
-            if !link.tell(reply, NAK).await {
+            // Who is next gets it then; if this is not heard, after the wait for acknowledgements.
+            if !link.tell(reply, nak.clone()).await {
                 break;
             }
         }
@@ -176,11 +194,32 @@ impl Drop for StreamLane {
     }
 }
 
+/// Where a message stands, as an operator looks it up.
+fn place(servers: &str, stream: &str, one: &One) -> String {
+    format!("{servers} {stream}/{}@{}", one.message.subject, one.sequence)
+}
+
 /// Tells the server what was settled. What it does not hear of it sends again, and is answered then.
 pub(super) async fn acknowledge(shared: &Shared, link: &Link) {
     loop {
-        let Some(reply) = shared.lock().next_ack() else { return };
-        link.tell(reply, ACK).await;
+        let Some((reply, how)) = shared.lock().next_ack() else { return };
+        link.tell(reply, said(how)).await;
+    }
+}
+
+/// As the server understands it.
+pub(super) fn said(how: Answer) -> Bytes {
+    match how {
+        Answer::Ack => ACK,
+        Answer::Term => TERM,
+    }
+}
+
+/// Gives back what is not done, for nobody to get before so long.
+fn nak(wait: Duration) -> Bytes {
+    match wait.as_nanos() {
+        0 => NAK,
+        nanoseconds => Bytes::from(format!("-NAK {{\"delay\": {nanoseconds}}}")),
     }
 }
 
@@ -193,6 +232,10 @@ struct Settle {
 
 #[async_trait]
 impl Settlement for Settle {
+    fn place(&self, event: usize) -> Option<String> {
+        self.inner.place(event)
+    }
+
     async fn settle(self: Box<Self>, outcome: Settled) -> Result<(), SourceError> {
         let Settle { inner, ledger, shared, link } = *self;
         inner.settle(outcome).await?;

@@ -64,6 +64,12 @@ impl SubjectsLane {
             }
             Ok(())
         });
+        let (kept, servers) = (held.clone(), connection.servers.join(", "));
+        ledger.place_with(move |behind: &u64| {
+            let held = lock(&kept);
+            let message = held.messages.get(usize::try_from((behind - 1).checked_sub(held.first)?).ok()?)?;
+            Some(place(&servers, message))
+        });
         SubjectsLane {
             name: subjects.join(","),
             id: id.to_owned(),
@@ -136,7 +142,7 @@ impl SubjectsLane {
                 }
                 Err(problem) => malformed.push(Malformed {
                     before: events.len(),
-                    place: format!("{} {}", self.connection.servers.join(", "), message.subject),
+                    place: place(&self.connection.servers.join(", "), message),
                     problem,
                     message: message.payload.slice(..message.payload.len().min(MALFORMED_BYTES)),
                 }),
@@ -215,6 +221,11 @@ async fn subscribe(connection: Opened, id: String, subjects: Vec<String>, queue:
     let flushed = link.flush().await;
     flushed.map_err(|cause| SourceError::Transient { place: link.place.to_string(), cause })?;
     Ok((link, all))
+}
+
+/// What an operator looks up: there is nothing by which one message can be told from another.
+fn place(servers: &str, message: &Message) -> String {
+    format!("{servers} {}", message.subject)
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {

@@ -138,7 +138,7 @@ fn end(plan: &Plan, route: &Arc<RoutePlan>, flow: &Flow<'_>, event: &[Event]) ->
         return End { word, by: Some(hold.by.clone()), reason: Some(hold.reason.to_string()), sinks: Vec::new() };
     }
     let mut answers = Answers::new(true);
-    let (parcels, _) = dispatch::route(plan, route, flow, event, 1, &mut answers);
+    let (parcels, _) = dispatch::route(plan, route, flow, event, 1, &|_| None, &mut answers);
     let mut sinks: Vec<Arc<str>> = parcels.iter().map(|parcel| parcel.lot.destination()).collect();
     sinks.sort();
     sinks.dedup();

@@ -9,7 +9,7 @@ use crate::{
     mistakes::{Fields, Mistakes, Shape},
     set::{Draft, Kind, Rules, Set},
     spec::{Applies, Failure, FailureRule, FilterPolicy, Limits, Match, Meta, Mode, Phase, PolicyBreaker, State},
-    tree::Node,
+    tree::{self, Node},
     units::{DAY, GI, KI, MI, size_text},
 };
 
@@ -169,6 +169,16 @@ fn state(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> State {
 
 fn failure(node: Option<&Node>, mistakes: &mut Mistakes<'_>) -> (Rules, Option<PolicyBreaker>) {
     let mut rules = Rules::default();
+    if let Some(node) = node
+        && let tree::Kind::String(word) = &node.kind
+        && RULES.iter().any(|rule| rule.word() == word)
+    {
+        let message = format!("`failure`: expected a mapping, found the rule `{word}` alone");
+        let hint =
+            format!("say of what: `failure: {{onTrap: {word}, onTimeout: {word}, onReject: {word}}}`, or some of them");
+        mistakes.hint(codes::WRONG_TYPE, node.at, message, hint);
+        return (rules, None);
+    }
     let Some(fields) = node.and_then(|node| mistakes.fields(node, &FAILURE)) else { return (rules, None) };
     let words = RULES.map(|rule| (rule.word(), rule));
     let mut rule = |key: &str| fields.get(key).and_then(|node| mistakes.word(node, &format!("`{key}`"), &words, &[]));

@@ -21,6 +21,15 @@ spec:
 ---
 ";
 
+/// Two sources at one address, both read.
+fn listening() -> String {
+    let source =
+        |name: &str, address: &str| document("Source", name, &format!("{{memory: {{listen: \"{address}\"}}}}"));
+    let both = source("public", "0.0.0.0:8080") + &source("local", "127.0.0.1:8080");
+    let sink = document("Sink", "out", "{memory: {}}");
+    both + &sink + &document("Route", "r", "{from: [{name: public}, {name: local}], to: [{sink: out}]}")
+}
+
 /// A text for each code; the first mistake it is refused for has that code.
 pub(crate) fn examples() -> Vec<(&'static str, String)> {
     let policy = |spec: &str| surroundings() + &document("FilterPolicy", "p", spec);
@@ -63,6 +72,7 @@ pub(crate) fn examples() -> Vec<(&'static str, String)> {
         ("P130", sink("{memory: {}, file: {path: a}}")),
         ("P131", sink("{memry: {}}")),
         ("P132", sink("{file: {path: a, folow: true}}")),
+        ("P133", listening()),
         ("P140", route("to: [{sink: billing, names: [\"orders/>/eu\"]}]")),
         ("P141", route("to: [{sink: billing, topic: \"${subject}\"}]")),
         ("P142", EXACTLY.to_owned() + &sink("{file: {path: a}}")),

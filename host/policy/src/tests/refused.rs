@@ -49,6 +49,27 @@ spec: {memory: {}, retry: {max: -1, delay: 10}}
 }
 
 #[test]
+fn a_rule_alone_says_how_it_is_written() {
+    for word in ["Reject", "Retry", "DeadLetter"] {
+        refused(&with(&format!("failure: {word}")), "P107", &format!("failure: {{onTrap: {word}, onTimeout: {word}"));
+    }
+    refused(&with("failure: whatever"), "P107", "expected a mapping");
+}
+
+#[test]
+fn a_source_that_nobody_reads_takes_no_address() {
+    let source = |name: &str| document("Source", name, "{memory: {listen: \"127.0.0.1:8080\"}}");
+    let sink = document("Sink", "out", "{memory: {}}");
+    let route = |from: &str| document("Route", "r", &format!("{{from: [{from}], to: [{{sink: out}}]}}"));
+    good(&(source("a") + &source("b") + &sink + &route("{name: a}")));
+    refused(
+        &(source("a") + &source("b") + &sink + &route("{name: a}, {name: b}")),
+        "P133",
+        "`default/a` listens already",
+    );
+}
+
+#[test]
 fn a_misspelled_attribute_reads_as_in_the_style_guide() {
     let text = "\
 apiVersion: tidegate.dev/v1alpha1

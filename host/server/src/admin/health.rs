@@ -1,7 +1,7 @@
 //! `/livez` and `/readyz`: whether to restart the host, and whether to send it anything.
 //!
-//! Ready means: documents are live, the host is not draining, every source has a lane, and no lane is paused. These need a
-//! start, an end, or a person. What heals by itself is told, and leaves the host ready: a lane that is held tries again, a sink
+//! Ready means: documents are live, the host is not draining, every source has a lane (or stands by in its group), and no lane is paused.
+//! These need a start, an end, or a person. What heals by itself is told, and leaves the host ready: a lane that is held tries again, a sink
 //! in trouble pushes back (a host behind which *one* sink is down must not lose its traffic for all others), and documents
 //! that were refused leave running what ran before.
 
@@ -88,6 +88,9 @@ impl Health {
             let what = format!("source {}", source.source);
             match &source.state {
                 SourceState::Open | SourceState::Complete => {}
+                SourceState::Standby => {
+                    self.tells(what, "others of its group have all there is; it waits for its share")
+                }
                 SourceState::Opening => self.blocks(what, "it has no lane yet"),
                 SourceState::Trouble(why) if has_lane => self.tells(what, format!("no further lane for now: {why}")),
                 SourceState::Trouble(why) => self.blocks(what, format!("tries again: {why}")),
@@ -226,6 +229,8 @@ mod tests {
                 "lane 0 of shop/orders: held, tries again: shop/guard: later",
             ],
         );
+        let standby = "source shop/orders: others of its group have all there is; it waits for its share";
+        check(&serving(&[], SourceState::Standby), &[], &[standby]);
         let sinks = vec![SinkStatus {
             sink: "shop/app".into(),
             pending: 3,

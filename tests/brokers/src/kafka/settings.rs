@@ -16,6 +16,8 @@ pub const PASSWORD: &str = "engine";
 
 pub(super) const FILE: &str = "server.properties";
 pub(super) const CA: &str = "ca.pem";
+pub(super) const CLIENT: &str = "client.pem";
+pub(super) const CLIENT_KEY: &str = "client.key";
 pub(super) const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
 
 /// Below the range that systems take ports for outgoing connections from, so that a restarted broker finds its own free.
@@ -27,6 +29,9 @@ pub(super) struct Ports {
     pub(super) controller: u16,
     pub(super) sasl: u16,
     pub(super) tls: u16,
+    /// With TLS, and a certificate of the client.
+    pub(super) mutual: u16,
+    pub(super) sasl_tls: u16,
     pub(super) behind_proxy: u16,
     /// Where clients of that port are told to go on: a proxy's, if there is one.
     pub(super) proxy: u16,
@@ -40,6 +45,8 @@ impl Ports {
             controller: free()?,
             sasl: free()?,
             tls: free()?,
+            mutual: free()?,
+            sasl_tls: free()?,
             behind_proxy,
             proxy: proxy.unwrap_or(behind_proxy),
         })
@@ -69,7 +76,7 @@ fn free() -> Result<u16, FetchError> {
 /// Writes everything into the broker's folder. `more` are further settings, one a line.
 pub(super) fn write(folder: &Path, ports: &Ports, more: &str) -> Result<(), FetchError> {
     certificates(folder)?;
-    let Ports { plain, controller, sasl, tls, behind_proxy, proxy } = ports;
+    let Ports { plain, controller, sasl, tls, mutual, sasl_tls, behind_proxy, proxy } = ports;
     let login = "org.apache.kafka.common.security";
     // One partition each for what the broker keeps itself: a test has few groups. Groups do not wait for further members, and
     // sessions may be short.
@@ -78,14 +85,20 @@ pub(super) fn write(folder: &Path, ports: &Ports, more: &str) -> Result<(), Fetc
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAIN://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls},PROXIED://127.0.0.1:{behind_proxy}
-advertised.listeners=PLAIN://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls},PROXIED://127.0.0.1:{proxy}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAIN:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
+listeners=PLAIN://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls},MUTUAL://127.0.0.1:{mutual},SASLTLS://127.0.0.1:{sasl_tls},PROXIED://127.0.0.1:{behind_proxy}
+advertised.listeners=PLAIN://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls},MUTUAL://127.0.0.1:{mutual},SASLTLS://127.0.0.1:{sasl_tls},PROXIED://127.0.0.1:{proxy}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAIN:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,MUTUAL:SSL,SASLTLS:SASL_SSL
 inter.broker.listener.name=PLAIN
 sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
 listener.name.sasl.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
 listener.name.sasl.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
 listener.name.sasl.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+listener.name.sasltls.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.sasltls.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.sasltls.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+listener.name.mutual.ssl.client.auth=required
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location={folder}/{CA}
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/broker.pem
 log.dirs={folder}/data
@@ -120,6 +133,11 @@ fn certificates(folder: &Path) -> Result<(), FetchError> {
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let certificate = CertificateParams::new(names).map_err(failed)?.signed_by(&key, &issuer).map_err(failed)?;
     let broker = format!("{}{}", key.serialize_pem(), certificate.pem());
+    let client_key = KeyPair::generate().map_err(failed)?;
+    let client = CertificateParams::new(vec![USER.to_owned()]).map_err(failed)?;
+    let client = client.signed_by(&client_key, &issuer).map_err(failed)?;
+    fs::write(folder.join(CLIENT), client.pem()).map_err(tried("writing certificates"))?;
+    fs::write(folder.join(CLIENT_KEY), client_key.serialize_pem()).map_err(tried("writing certificates"))?;
     fs::write(folder.join(CA), ca.pem()).map_err(tried("writing certificates"))?;
     fs::write(folder.join("broker.pem"), broker).map_err(tried("writing certificates"))
 }

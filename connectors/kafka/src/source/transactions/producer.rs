@@ -98,7 +98,7 @@ impl Transacting {
             .set("batch.size", MESSAGE_BYTES_DEFAULT.0.to_string())
             .set("compression.type", transactional.compression.name());
         self.reports = Arc::default();
-        let made = Producer::from_config_and_context(&config, Reporter(self.reports.clone()));
+        let made = Producer::from_config_and_context(&config, Reporter::new(&self.reports, &source.connection));
         let producer = made.map_err(|error| self.place(&error.to_string()))?;
         let began = Instant::now();
         while let Err(error) = producer.init_transactions(CALL) {

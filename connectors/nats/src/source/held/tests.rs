@@ -30,7 +30,7 @@ fn deliver(held: &mut Held) -> Vec<u64> {
 }
 
 fn acks(held: &mut Held) -> Vec<String> {
-    std::iter::from_fn(|| held.next_ack()).map(|reply| reply.to_string()).collect()
+    std::iter::from_fn(|| held.next_ack()).map(|(reply, _)| reply.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,11 +43,25 @@ async fn what_comes_again_is_not_delivered_again() {
     assert_eq!(deliver(&mut held), [1, 2, 3]);
     held.settled(1);
     assert_eq!(acks(&mut held), ["first.1"]);
-    assert_eq!(came(&mut held, 1, "again.1"), Came::Done("again.1".into()));
+    assert_eq!(came(&mut held, 1, "again.1"), Came::Done("again.1".into(), Answer::Ack));
     assert_eq!(came(&mut held, 2, "again.2"), Came::Again);
     assert_eq!(deliver(&mut held), [0_u64; 0]);
     held.settled(3);
     assert_eq!(acks(&mut held), ["again.2", "first.3"], "the latest reply counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_is_given_up_and_not_acknowledged() {
+    let shared = Shared::new(ACK_WAIT, 100);
+    let mut held = shared.lock();
+    came(&mut held, 1, "first.1");
+    came(&mut held, 2, "first.2");
+    deliver(&mut held);
+    held.is_no_event(1);
+    held.settled(2);
+    let told: Vec<Answer> = std::iter::from_fn(|| held.next_ack()).map(|(_, how)| how).collect();
+    assert_eq!(told, [Answer::Ack, Answer::Term]);
+    assert_eq!(came(&mut held, 2, "again.2"), Came::Done("again.2".into(), Answer::Term));
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,6 +128,7 @@ pub(super) fn as_json(entry: &Entry) -> serde_json::Value {
         "route": attribute(deadletter::ROUTE),
         "generation": attribute(deadletter::GENERATION),
         "digest": attribute(deadletter::DIGEST),
+        "origin": attribute(deadletter::ORIGIN),
         "became": entry.became.map(|became| became.word()),
     })
 }

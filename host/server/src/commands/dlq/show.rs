@@ -67,6 +67,7 @@ fn text(entry: &Entry, state_dir: &Path, out: &mut dyn Write) -> anyhow::Result<
         ("digest", deadletter::DIGEST),
         ("route", deadletter::ROUTE),
         ("generation", deadletter::GENERATION),
+        ("origin", deadletter::ORIGIN),
     ] {
         line(name, &entry.attribute(attribute))?;
     }
