@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tidegate_control::Connectors;
 use tidegate_event::Event;
-use tidegate_policy::{File, Options, cases::Verdict, spec::FilterPolicy};
+use tidegate_policy::{File, Options, cases::Verdict, spec::{Body, FilterPolicy}};
 
 use crate::{
     cli::Ending,
@@ -221,7 +221,9 @@ fn told(document: &str) -> anyhow::Result<Told> {
     let file = File { path: "policy".into(), text: document.to_owned() };
     let policies = tidegate_policy::policies(&[file], &options);
     let policies = policies.or_problem("the policy cannot be understood", "is it a host of this version?")?;
-    let Some(FilterPolicy { wasm, .. }) = policies.into_iter().next() else { return Ok(Told::default()) };
+    let Some(FilterPolicy { body: Body::Wasm(wasm), .. }) = policies.into_iter().next() else {
+        return Ok(Told::default());
+    };
     let mut may_write = wasm.may_write.attributes;
     if wasm.may_write.data {
         may_write.push("data".to_owned());

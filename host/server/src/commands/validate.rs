@@ -89,7 +89,7 @@ fn table(verified: &Verified, files: usize, out: &mut dyn Write) -> anyhow::Resu
 /// What a policy may keep, where it is granted to keep anything.
 fn state_of<'a>(documents: &'a Documents, policy: &str) -> Option<&'a State> {
     let document = documents.policies.iter().find(|document| document.meta.id.to_string() == policy)?;
-    document.wasm.capabilities.contains(&Capability::State).then_some(&document.state)
+    document.is_granted(Capability::State).then_some(&document.state)
 }
 
 fn kept(state: &State) -> String {
