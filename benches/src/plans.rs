@@ -25,8 +25,14 @@ pub const ROUTE: &str = "bench/orders-to-sink";
 pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
     let target =
         TargetPlan { id: "bench/sink".into(), sink: sink.clone(), when: Matcher::all(), names: None, topic: None };
-    let route =
-        RoutePlan { id: ROUTE.into(), stages, targets: vec![target], unmatched: Unmatched::Drop, dead_letter: None };
+    let route = RoutePlan {
+        id: ROUTE.into(),
+        stages,
+        shadows: Vec::new(),
+        targets: vec![target],
+        unmatched: Unmatched::Drop,
+        dead_letter: None,
+    };
     let source = SourcePlan::new(MalformedRule::Pause, None, vec![Arc::new(route)]);
     Plan {
         generation: generation.into(),
@@ -50,5 +56,5 @@ pub fn native(policy: &str) -> Stage {
 fn stage(policy: &str, body: Body) -> Stage {
     let failure =
         FailureRules { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
-    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure }
+    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure, share: None }
 }

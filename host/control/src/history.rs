@@ -66,6 +66,10 @@ pub enum Action {
     Rollback,
     /// The host started with these documents.
     Start,
+    /// A rollout was taken on, or ended.
+    Promote,
+    /// A rollout was taken back by itself.
+    Abort,
 }
 
 /// How a change ended.

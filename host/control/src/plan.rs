@@ -15,7 +15,7 @@ use tidegate_pipeline::{
 };
 use tidegate_policy::spec::{self, Documents, Id, Mode, Route};
 
-use crate::{sinks::Sinks, verify};
+use crate::{rollouts::Rollouts, shadows::Shadows, sinks::Sinks, verify};
 
 /// What runs for a policy.
 #[derive(Clone, Debug)]
@@ -26,19 +26,41 @@ pub(crate) enum Decider {
     Condition(spec::Rule),
 }
 
-/// Puts the plan together. `deciders` has one entry a policy, in the order of the documents. Every sink is open.
+impl Decider {
+    /// `sha256:…` of the module, or of the condition.
+    pub(crate) fn digest(&self) -> String {
+        match self {
+            Decider::Module(guest) => guest.module().digest().to_owned(),
+            Decider::Condition(rule) => verify::digest(rule),
+        }
+    }
+
+    /// What stages are made of. A component that exports several interfaces is asked in their order: filter, transform, matcher.
+    pub(crate) fn bodies(&self) -> Vec<Body> {
+        match self {
+            Decider::Module(guest) => {
+                guest.module().kinds().iter().map(|kind| Body::Wasm { guest: guest.clone(), kind: *kind }).collect()
+            }
+            Decider::Condition(rule) => vec![Body::Condition(verdict(rule))],
+        }
+    }
+}
+
+/// Puts the plan together. `deciders` has one entry a policy, in the order of the documents; some of them have another version `beside`,
+/// or only look on. Every sink is open.
 /// Lanes of sources that say nothing else have `window`.
 pub(crate) fn build(
     generation: Arc<str>,
     documents: &Documents,
     deciders: &[Decider],
+    beside: (&Rollouts, &Shadows),
     sinks: &Sinks,
     window: WindowOptions,
 ) -> Plan {
     let routes: BTreeMap<&Id, Arc<RoutePlan>> = documents
         .routes
         .iter()
-        .map(|route| (&route.meta.id, Arc::new(route_plan(route, documents, deciders, sinks))))
+        .map(|route| (&route.meta.id, Arc::new(route_plan(route, documents, deciders, beside, sinks))))
         .collect();
     let mut sources: HashMap<Arc<str>, SourcePlan> = HashMap::new();
     for source in &documents.sources {
@@ -58,21 +80,30 @@ pub(crate) fn build(
     Plan { generation, sources, tally: Arc::new(tally) }
 }
 
-fn route_plan(route: &Route, documents: &Documents, deciders: &[Decider], sinks: &Sinks) -> RoutePlan {
+fn route_plan(
+    route: &Route,
+    documents: &Documents,
+    deciders: &[Decider],
+    (rollouts, shadows): (&Rollouts, &Shadows),
+    sinks: &Sinks,
+) -> RoutePlan {
     let mut stages = Vec::new();
+    let mut looking_on = Vec::new();
     // Documents have them in the order they run.
     let policies = documents.policies.iter().zip(deciders);
-    for (policy, decider) in policies.filter(|(policy, _)| policy.mode == Mode::Enforce && policy.applies_to(route)) {
+    for (policy, decider) in policies.filter(|(policy, _)| policy.applies_to(route)) {
+        if policy.mode == Mode::Shadow {
+            looking_on.extend(shadows.plan(policy, route, stages.len()));
+        }
         let (id, matcher) = (Arc::<str>::from(policy.meta.id.to_string()), Matcher::policy(&policy.matches));
-        let stage =
-            |body| Stage { policy: id.clone(), matcher: matcher.clone(), body, failure: failure(policy.failure) };
-        match decider {
-            // A component that exports several interfaces is asked in their order: filter, transform, matcher.
-            Decider::Module(guest) => {
-                let kinds = guest.module().kinds().iter();
-                stages.extend(kinds.map(|kind| stage(Body::Wasm { guest: guest.clone(), kind: *kind })));
-            }
-            Decider::Condition(rule) => stages.push(stage(Body::Condition(verdict(rule)))),
+        for (decider, share) in rollouts.versions(policy, decider) {
+            stages.extend(decider.bodies().into_iter().map(|body| Stage {
+                policy: id.clone(),
+                matcher: matcher.clone(),
+                body,
+                failure: failure(policy.failure),
+                share: share.clone(),
+            }));
         }
     }
     let targets = route.to.iter().filter_map(|target| {
@@ -88,6 +119,7 @@ fn route_plan(route: &Route, documents: &Documents, deciders: &[Decider], sinks:
     RoutePlan {
         id: route.meta.id.to_string().into(),
         stages,
+        shadows: looking_on,
         targets: targets.collect(),
         unmatched: match route.unmatched {
             spec::Unmatched::Drop => Unmatched::Drop,

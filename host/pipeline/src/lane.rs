@@ -22,6 +22,7 @@ use crate::{
     memory::Memory,
     pauses::OPERATOR,
     plan::{Body, MalformedRule, SourcePlan},
+    rollout,
     tally::RouteTally,
     transaction::Together,
     window::{InFlight, Progress, Window, WindowOptions},
@@ -284,7 +285,10 @@ impl Context {
         let rows = u32::try_from(events.len()).unwrap_or(u32::MAX).min(limit);
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
-        for (route, flow) in flows {
+        let mut shadowed = Vec::new();
+        for (route, mut flow) in flows {
+            shadowed.append(&mut flow.shadowed);
+            rollout::count(route, &flow, rows);
             let (sends, tally) = dispatch::route(plan, route, &flow, &events, rows, &mut answers);
             let unwanted = tally.unmatched > 0 || !tally.rejected.is_empty();
             self.live.decisions().note(&decisions::Batch {
@@ -347,6 +351,7 @@ impl Context {
             staged,
             tallies,
             answers,
+            shadowed,
         });
         hold
     }

@@ -22,13 +22,14 @@ mod memory;
 mod pauses;
 mod pipeline;
 pub mod plan;
+pub mod rollout;
 mod rules;
 mod tally;
 mod transaction;
 mod verdict;
 mod window;
 
-pub use flow::dry;
+pub use flow::{dry, shadow};
 pub use lag::Behind;
 pub use lane::LaneState;
 pub use live::Live;

@@ -9,6 +9,8 @@ use tidegate_engine::{Guest, Kind};
 use tidegate_matching::{Destination, Matcher, Names};
 
 use crate::{
+    flow::shadow::ShadowPlan,
+    rollout::Share,
     rules::{Ruled, Rules},
     tally::Tally,
     window::WindowOptions,
@@ -74,6 +76,8 @@ pub struct RoutePlan {
     pub id: Arc<str>,
     /// In the order of phase, priority, namespace/name.
     pub stages: Vec<Stage>,
+    /// Policies that look on and decide nothing.
+    pub shadows: Vec<Arc<ShadowPlan>>,
     /// An event goes to each target that wants it.
     pub targets: Vec<TargetPlan>,
     /// What to do with an event no target wants.
@@ -93,6 +97,8 @@ pub struct Stage {
     pub body: Body,
     /// What happens to events it could not decide, or refused.
     pub failure: FailureRules,
+    /// Which events it is for, where another version of the policy decides about the others; `None`: all.
+    pub share: Option<Share>,
 }
 
 /// What decides in a stage.

@@ -6,6 +6,7 @@ mod body;
 mod condition;
 mod delivery;
 pub(crate) mod policy;
+mod rollout;
 pub(crate) mod route;
 pub(crate) mod sink;
 pub(crate) mod source;

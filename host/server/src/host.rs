@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::{
     compiling, connectors,
     problem::{OrProblem as _, because, problem},
+    spare::Spare,
 };
 
 /// How a host is set up.
@@ -73,6 +74,7 @@ pub struct Host {
     grace: Duration,
     // Held for as long as the host lives.
     _lock: File,
+    _spare: Spare,
 }
 
 /// Why a host did not start.
@@ -87,7 +89,7 @@ pub enum StartError {
 /// What happened to a host.
 #[derive(Debug)]
 pub enum Happened {
-    /// Changed documents went live.
+    /// Changed documents went live, or a rollout was taken back.
     Swapped(Arc<Generation>),
     /// Changed documents have mistakes; what ran before goes on.
     Refused(Report),
@@ -124,7 +126,8 @@ impl Host {
         let lock = lock_state(&options.state_dir).map_err(failed)?;
         let engine = engine(Some(options.state_dir.join("modules")), options.room).map_err(failed)?;
         let control = Control::new(engine, connectors::registry(), control_options(&options));
-        let control = control.remembering().showing(options.status);
+        let spare = Spare::start().map_err(failed)?;
+        let control = control.remembering().showing(options.status).sparing(spare.handle().clone());
         let (control, watch) = match options.paths.is_empty() {
             true => {
                 let mut control = control.owned_by(Owner::Api);
@@ -137,7 +140,7 @@ impl Host {
                 (control, Some(Watch::new(options.paths, Some(&set))))
             }
         };
-        Ok(Host { control, watch, orders: options.orders, grace: options.grace, _lock: lock })
+        Ok(Host { control, watch, orders: options.orders, grace: options.grace, _lock: lock, _spare: spare })
     }
 
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
@@ -146,6 +149,7 @@ impl Host {
         let status = self.control.observe();
         let mut until = std::pin::pin!(until);
         let next = loop {
+            let rollouts = self.control.rollouts_due();
             let ended = async {
                 match ending {
                     Ending::Told => self.control.ended().await,
@@ -157,6 +161,11 @@ impl Host {
                 () = &mut until => return Happened::Until,
                 () = ended => return Happened::Ended,
                 () = status.asked() => {}
+                () = rollouts => {
+                    if let Some(generation) = self.control.judge().await {
+                        return Happened::Swapped(generation);
+                    }
+                }
                 order = next_order(&mut self.orders) => break Next::Order(order),
                 set = changed(&mut self.watch) => break Next::Documents(set),
             }
@@ -235,7 +244,8 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         orders: None,
     };
     let set = read(paths)?;
-    Ok((Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options)), set))
+    let control = Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options));
+    Ok((control.checking(), set))
 }
 
 /// The engine of this program: compiles in a child of itself.
