@@ -26,6 +26,8 @@ mod languages;
 mod nats;
 mod oracle;
 mod rig;
+mod rollout;
+mod shadow;
 mod state;
 mod support;
 mod tidy;

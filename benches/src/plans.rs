@@ -28,6 +28,7 @@ pub fn plan(generation: &str, stages: Vec<Stage>, sink: &Sink) -> Plan {
     let route = RoutePlan {
         id: ROUTE.into(),
         stages,
+        shadows: Vec::new(),
         targets: vec![target],
         unmatched: Unmatched::Drop,
         dead_letter: None,
@@ -57,5 +58,5 @@ fn stage(policy: &str, body: Body) -> Stage {
     let failure =
         FailureRules { on_trap: FailureRule::Pause, on_timeout: FailureRule::Pause, on_reject: FailureRule::Pause };
     let meter = Meter::new(policy, "sha256:bench");
-    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure, circuit: None, meter }
+    Stage { policy: policy.into(), matcher: Matcher::all(), body, failure, circuit: None, meter, share: None }
 }

@@ -26,6 +26,7 @@ fn every_command_has_help_that_reads_well() {
         "eval",
         "plan",
         "apply",
+        "promote",
         "rollback",
         "history",
         "diff",

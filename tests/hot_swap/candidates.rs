@@ -192,7 +192,7 @@ fn references() -> Vec<Candidate> {
             policy: ", match: [{filters: [{exact: {sorce: x}}]}]",
             ..bad("a misspelt attribute", good(), "P104", "sorce")
         },
-        Candidate { policy: ", rollout: {percent: 10}", ..bad("what is for later", good(), "P111", "rollout") },
+        Candidate { policy: ", rollout: {percent: 10}", ..bad("a rollout from nothing", good(), "P108", "baseline") },
         Candidate { policy: "} nonsense: [", ..bad("broken YAML", good(), "P101", "") },
     ]
 }

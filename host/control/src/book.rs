@@ -7,6 +7,7 @@
 //! generations/pin.json        the generation that a rollback holds, until the folder of documents changes
 //! generations/documents.json  the documents, where the admin API owns them
 //! generations/pauses.json     routes that were paused, and by whom
+//! generations/rollouts.json   rollouts that were taken back, until their documents change
 //! ```
 
 use std::{
@@ -22,7 +23,8 @@ use crate::{
     KeptGeneration, ModuleStore,
     files::write_whole,
     history::{Entry, History, Outcome},
-    kept::{Kept, KeptFile},
+    kept::{Kept, KeptFile, KeptPolicy},
+    rollouts::TakenBack,
 };
 
 /// See the module.
@@ -89,6 +91,14 @@ impl Book {
         }
     }
 
+    pub(crate) fn taken_back(&self) -> Vec<TakenBack> {
+        self.read("rollouts.json").unwrap_or_default()
+    }
+
+    pub(crate) fn set_taken_back(&self, taken_back: &[TakenBack]) {
+        self.told("rollouts.json", self.write("rollouts.json", &taken_back));
+    }
+
     pub(crate) fn pauses(&self) -> Pauses {
         self.read("pauses.json").unwrap_or_default()
     }
@@ -115,12 +125,12 @@ impl Book {
         let kept = self.kept.keep(generation);
         self.told("a generation", kept);
         let mut used = self.kept.digests();
-        used.extend(generation.policies.iter().map(|policy| policy.digest.clone()));
+        used.extend(generation.policies.iter().flat_map(KeptPolicy::needs).cloned());
         self.store.sweep(&used);
     }
 
     /// The entry that made a generation live, if it is still said to be.
-    pub(crate) fn taken_back(&mut self, generation: &str, by: u64) {
+    pub(crate) fn rolled_back(&mut self, generation: &str, by: u64) {
         let live = |entry: &&Entry| entry.generation.as_deref() == Some(generation) && entry.outcome == Outcome::Live;
         if let Some(entry) = self.history.entries().iter().rev().find(live) {
             self.history.push(Entry { outcome: Outcome::RolledBack { by }, ..entry.clone() });

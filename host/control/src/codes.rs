@@ -1,7 +1,7 @@
 //! Every code a set can be refused with beyond what its text says ([`tidegate_policy::codes`]), in one table. A code never changes its
 //! meaning and is never given again.
 //!
-//! `C20x`–`C21x` policies and their modules, `C30x` what sources and sinks are opened with.
+//! `C20x`–`C21x` policies and their modules, `C22x` rollouts, `C30x` what sources and sinks are opened with.
 
 /// Code and meaning of each, in order of the codes.
 pub const CODES: &[(&str, &str)] = &[
@@ -19,6 +19,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("C209", "A policy that comes over the API names its module without a digest."),
     ("C210", "The policy holds `state`, and the file that it would be kept in cannot be opened."),
     ("C211", "The set has more conditions with nothing to look up than the host takes (`run --max-unindexed`)."),
+    (
+        "C220",
+        "The baseline of a rollout cannot be had: the host does not have that module, or its file is another one.",
+    ),
+    ("C221", "The baseline of a rollout cannot run with what the policy gives it."),
     ("C301", "The connector cannot open the sink as its document says."),
 ];
 
@@ -35,7 +40,12 @@ mod tests {
 
     #[test]
     fn every_code_of_this_crate_is_explained_once() {
-        let sources = [include_str!("verify.rs"), include_str!("remembering.rs"), include_str!("unindexed.rs")];
+        let sources = [
+            include_str!("verify.rs"),
+            include_str!("verify/beside.rs"),
+            include_str!("remembering.rs"),
+            include_str!("unindexed.rs"),
+        ];
         let mut used = BTreeSet::new();
         for source in sources {
             for (at, _) in source.match_indices("\"C") {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_pipeline::{CircuitState, LaneState, OPERATOR, SourceState};
 use tidegate_policy::Report;
 
-use crate::{Picture, book::now_ms, history::Outcome, status::Phase};
+use crate::{Picture, book::now_ms, history::Outcome, rollouts::TakenBack, status::Phase};
 
 /// How the newest documents fared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ type Step = (&'static str, fn(&str) -> bool);
 /// The steps that documents take, in order, with the codes that end them there.
 const STEPS: [Step; 4] = [
     ("Accepted", |code| code.starts_with('P')),
-    ("Resolved", |code| matches!(code, "C201" | "C202" | "C203" | "C204" | "C208" | "C209")),
+    ("Resolved", |code| matches!(code, "C201" | "C202" | "C203" | "C204" | "C208" | "C209" | "C220")),
     ("Compiled", |code| code == "C205"),
     ("Verified", |_| true),
 ];
@@ -141,6 +141,12 @@ fn degraded(picture: &Picture) -> Condition {
         if let Some(trouble) = &sink.trouble {
             note("SinkTrouble", format!("sink {}: {trouble}", sink.sink));
         }
+    }
+    for taken in picture.rollouts.iter().filter_map(|found| found.taken_back.as_ref()) {
+        let TakenBack { policy, why, percent, .. } = taken;
+        let text =
+            format!("policy {policy}: its rollout to {percent} % was taken back, until its document changes: {why}");
+        note("RolloutTakenBack", text);
     }
     Condition { name: "Degraded", holds: Some(!found.is_empty()), reason, message: found.join("\n"), since_ms: None }
 }

@@ -1,5 +1,6 @@
 //! The owner of what runs: verifies candidates, swaps them in, and keeps the history.
 
+mod rollouts;
 mod serve;
 
 use std::{
@@ -14,6 +15,7 @@ use tidegate_connector::{Registry, connector::Place};
 use tidegate_engine::Engine;
 use tidegate_pipeline::{Held, Histogram, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
 use tidegate_policy::{File, Report, spec};
+use tokio::runtime::Handle;
 
 use crate::{
     Difference, DocumentSet, Generation, KeptGeneration, KeptPolicy, Owner, Picture, SourceStatus, Status, Verified,
@@ -25,6 +27,8 @@ use crate::{
     kept::KeptFile,
     modules::{self, Origin},
     remembering::Remembering,
+    rollouts::{Rollouts, TakenBack},
+    shadows::Shadows,
     sinks::Sinks,
     status::{self, Counts, Deployed, Phase},
     verify::{Guests, Verifier},
@@ -79,6 +83,16 @@ pub struct Control {
     attempt: Option<Attempt>,
     deployed: Arc<Deployed>,
     remembering: Remembering,
+    rollouts: Rollouts,
+    shadows: Shadows,
+    /// Where shadows run; `None`: where everything does.
+    spare: Option<Handle>,
+    /// Of documents that were not changed since.
+    taken_back: Vec<TakenBack>,
+    /// When rollouts are looked at next.
+    look_at: Instant,
+    /// Nothing is kept, and nothing is looked for among what is kept.
+    checks_only: bool,
     /// Sources that are wanted and could not be opened; why.
     unopened: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -99,6 +113,12 @@ impl Control {
         Control {
             files: newest.as_ref().map(KeptGeneration::documents).unwrap_or_default(),
             pauses: book.pauses(),
+            taken_back: book.taken_back(),
+            rollouts: Rollouts::default(),
+            shadows: Shadows::default(),
+            spare: None,
+            look_at: Instant::now(),
+            checks_only: false,
             book,
             owner: Owner::default(),
             directory: None,
@@ -129,6 +149,18 @@ impl Control {
     pub fn remembering(self) -> Control {
         let remembering = Remembering::below(&self.options.state_dir, &self.pipeline);
         Control { remembering, ..self }
+    }
+
+    /// Runs policies in shadow there, and nowhere where they are in the way of what decides.
+    #[must_use]
+    pub fn sparing(self, spare: Handle) -> Control {
+        Control { spare: Some(spare), ..self }
+    }
+
+    /// Only checks documents: what a host would have kept is taken for good.
+    #[must_use]
+    pub fn checking(self) -> Control {
+        Control { checks_only: true, ..self }
     }
 
     /// Shows what runs through a handle that somebody looks through already.
@@ -175,6 +207,8 @@ impl Control {
             attempt: self.attempt.clone(),
             deployed: self.deployed.clone(),
             state: self.remembering.usage(),
+            rollouts: self.rollouts.status(&self.taken_back),
+            shadows: self.shadows.status(),
         });
     }
 
@@ -192,6 +226,10 @@ impl Control {
             guests: &self.guests,
             sinks: &self.sinks,
             modules,
+            kept: (!self.checks_only).then_some(&self.book.store),
+            rollouts: &self.rollouts,
+            shadows: &self.shadows,
+            taken_back: &self.taken_back,
             window: self.options.window,
             unindexed_max: self.options.unindexed_max,
             live: self.pipeline.live(),
@@ -205,7 +243,8 @@ impl Control {
     /// the candidate. Sources that are new, changed or gone are opened and closed after that.
     pub async fn swap(&mut self, candidate: Verified) -> Arc<Generation> {
         let begin = Instant::now();
-        let Verified { files, documents, policies, guests, sinks, plan, unindexed } = candidate;
+        let Verified { files, documents, policies, guests, rollouts, shadows, tasks, sinks, plan, unindexed } =
+            candidate;
         self.generations += 1;
         let generation = Arc::new(Generation {
             id: plan.generation.clone(),
@@ -220,6 +259,13 @@ impl Control {
         self.hold(&documents);
         drop(self.pipeline.live().swap(plan));
         self.guests = guests;
+        self.rollouts = rollouts;
+        self.shadows = shadows;
+        let spare = self.spare.clone().unwrap_or_else(Handle::current);
+        for task in tasks {
+            // It ends with the last plan that names it.
+            drop(spare.spawn(task.run()));
+        }
         self.sinks = sinks.instead_of(std::mem::take(&mut self.sinks), self.options.grace);
         self.reconcile(&documents).await;
         if self.history.len() == HISTORY_MAX {
@@ -299,6 +345,9 @@ impl Control {
             return current;
         }
         self.keep_modules(&candidate);
+        if matches!(action, Action::Apply | Action::Promote) {
+            self.forget_taken_back(&candidate.rollouts);
+        }
         let documents = Difference::between(&self.files, &candidate.files);
         let before = self.before();
         let generation = self.swap(candidate).await;
@@ -324,11 +373,12 @@ impl Control {
             policies: now,
             routes,
             files: files.collect(),
+            taken_back: self.taken_back_now(),
         });
-        if action == Action::Rollback
+        if matches!(action, Action::Rollback | Action::Abort)
             && let Some(before) = &entry.before
         {
-            self.book.taken_back(before, entry.number);
+            self.book.rolled_back(before, entry.number);
         }
         // A restart with what ran before is no change.
         if action != Action::Start || entry.before != entry.generation {
@@ -378,6 +428,31 @@ impl Control {
                 tracing::warn!(policy = %info.policy, %error, "the module is not kept: this generation cannot come back");
             }
         }
+        for policy in &candidate.documents.policies {
+            let Some(rollout) = &policy.rollout else { continue };
+            let digest = &rollout.baseline.digest;
+            let Some(file) = rollout.baseline.module.as_ref().filter(|_| !self.book.store.has(digest)) else {
+                continue;
+            };
+            let bytes = modules::baseline_beside(policy, file, digest).map_err(std::io::Error::other);
+            if let Err(error) = bytes.and_then(|bytes| self.book.store.keep(digest, &bytes)) {
+                tracing::warn!(policy = %policy.meta.id, %error, "the baseline is not kept: this generation cannot come back");
+            }
+        }
+    }
+
+    /// Documents that changed begin their rollouts anew.
+    fn forget_taken_back(&mut self, rollouts: &Rollouts) {
+        let before = self.taken_back.len();
+        self.taken_back.retain(|taken| rollouts.has(taken));
+        if self.taken_back.len() < before {
+            self.book.set_taken_back(&self.taken_back);
+        }
+    }
+
+    /// What is taken back of what is live.
+    fn taken_back_now(&self) -> Vec<TakenBack> {
+        self.taken_back.iter().filter(|taken| self.rollouts.has(taken)).cloned().collect()
     }
 
     /// Compiling may take seconds: whoever looks meanwhile is answered.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tidegate_pipeline::Tally;
 
@@ -38,6 +39,19 @@ pub struct PolicyInfo {
     pub version: String,
     /// `sha256:…` of the .wasm, or of the condition.
     pub digest: String,
+    /// Where something else decides about a part of the events.
+    pub rollout: Option<RolloutInfo>,
+    /// It decides nothing: what it would decide is compared.
+    pub shadow: bool,
+}
+
+/// What decides beside a policy's module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutInfo {
+    /// Of the keys, that meet the module.
+    pub percent: u8,
+    /// `sha256:…` of what decides about the others.
+    pub baseline: String,
 }
 
 /// Whose condition has nothing to look up.

@@ -68,6 +68,10 @@ pub enum Action {
     Start,
     /// Live events were shown whole, payloads among them. Changes nothing.
     Tap,
+    /// A rollout was taken on, or ended.
+    Promote,
+    /// A rollout was taken back by itself.
+    Abort,
 }
 
 /// How a change ended.

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tidegate_policy::File;
 
-use crate::{files::write_whole, generation::PolicyInfo};
+use crate::{RolloutInfo, files::write_whole, generation::PolicyInfo, rollouts::TakenBack};
 
 /// Generations kept.
 pub const KEPT_MAX: usize = 20;
@@ -34,6 +34,9 @@ pub struct KeptGeneration {
     pub routes: Vec<String>,
     /// Its documents as they stood.
     pub files: Vec<KeptFile>,
+    /// Rollouts that its documents begin and that were taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_back: Vec<TakenBack>,
 }
 
 /// A policy and what ran for it.
@@ -47,6 +50,12 @@ pub struct KeptPolicy {
     pub version: String,
     /// `sha256:…` of the .wasm.
     pub digest: String,
+    /// Where something else decides about a part of the events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutInfo>,
+    /// It decided nothing: what it would decide was compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
 }
 
 /// A file of documents.
@@ -60,13 +69,22 @@ pub struct KeptFile {
 
 impl From<&PolicyInfo> for KeptPolicy {
     fn from(info: &PolicyInfo) -> KeptPolicy {
-        let PolicyInfo { policy, module, version, digest } = info;
+        let PolicyInfo { policy, module, version, digest, rollout, shadow } = info;
         KeptPolicy {
             policy: policy.to_string(),
             module: module.clone(),
             version: version.clone(),
             digest: digest.clone(),
+            rollout: rollout.clone(),
+            shadow: *shadow,
         }
+    }
+}
+
+impl KeptPolicy {
+    /// Digests of everything that decides for it.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &String> {
+        [&self.digest].into_iter().chain(self.rollout.as_ref().map(|rollout| &rollout.baseline))
     }
 }
 
@@ -136,7 +154,8 @@ impl Kept {
     /// Digests that some kept generation needs.
     pub(crate) fn digests(&self) -> BTreeSet<String> {
         let kept = self.known.iter().filter_map(|(_, id)| load(&self.dir, id).ok());
-        kept.flat_map(|kept| kept.policies).map(|policy| policy.digest).collect()
+        let policies: Vec<KeptPolicy> = kept.flat_map(|kept| kept.policies).collect();
+        policies.iter().flat_map(KeptPolicy::needs).cloned().collect()
     }
 }
 
@@ -172,7 +191,15 @@ mod tests {
     fn generation(number: u64) -> KeptGeneration {
         let id = format!("{number:012x}");
         let files = vec![KeptFile { path: "a.yaml".into(), text: format!("# {number}") }];
-        KeptGeneration { id, number, since_ms: number, policies: Vec::new(), routes: Vec::new(), files }
+        KeptGeneration {
+            id,
+            number,
+            since_ms: number,
+            policies: Vec::new(),
+            routes: Vec::new(),
+            files,
+            taken_back: Vec::new(),
+        }
     }
 
     #[test]

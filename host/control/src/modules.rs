@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tidegate_engine::{Engine, LoadError, Module};
-use tidegate_policy::spec::{FilterPolicy, ModuleRef, Wasm};
+use tidegate_policy::spec::{Baseline, FilterPolicy, ModuleRef, Wasm};
 
 use crate::{ModuleStore, documents};
 
@@ -58,6 +58,37 @@ pub(crate) async fn resolve(
     Ok(engine.load(&bytes).await?)
 }
 
+/// What ran before, and decides beside the policy's module: from its folder where the document says so, else from what is kept.
+pub(crate) async fn resolve_baseline(
+    engine: &Engine,
+    from: Origin<'_>,
+    kept: Option<&ModuleStore>,
+    policy: &FilterPolicy,
+    baseline: &Baseline,
+) -> Result<Module, ResolveError> {
+    let bytes = match (from, &baseline.module) {
+        (Origin::Beside, Some(file)) => baseline_beside(policy, file, &baseline.digest)?,
+        (Origin::Beside, None) | (Origin::Store(..), _) => match kept {
+            Some(kept) => read_kept(kept, &baseline.digest)?,
+            None => return Err(ResolveError::Absent { digest: baseline.digest.clone() }),
+        },
+    };
+    Ok(engine.load(&bytes).await?)
+}
+
+/// The file that a document names for its baseline, if it is what the document says.
+pub(crate) fn baseline_beside(
+    policy: &FilterPolicy,
+    ModuleRef::File(file): &ModuleRef,
+    wanted: &str,
+) -> Result<Vec<u8>, ResolveError> {
+    let bytes = read(&documents::file_of(&policy.meta), file)?;
+    match digest(&bytes) {
+        found if found == *wanted => Ok(bytes),
+        found => Err(ResolveError::Digest { found }),
+    }
+}
+
 /// What lies beside the document, if it is what the document says.
 pub(crate) fn beside(policy: &FilterPolicy, wasm: &Wasm) -> Result<Vec<u8>, ResolveError> {
     let Wasm { module: ModuleRef::File(file), digest: wanted, .. } = wasm;
@@ -79,9 +110,13 @@ fn stored(
 ) -> Result<Vec<u8>, ResolveError> {
     let id = policy.meta.id.to_string();
     let digest = wasm.digest.as_ref().or_else(|| known.get(&id)).ok_or(ResolveError::NoDigest)?;
+    read_kept(store, digest)
+}
+
+fn read_kept(store: &ModuleStore, digest: &str) -> Result<Vec<u8>, ResolveError> {
     store.read(digest).map_err(|source| {
         if source.kind() == io::ErrorKind::NotFound {
-            ResolveError::Absent { digest: digest.clone() }
+            ResolveError::Absent { digest: digest.to_owned() }
         } else {
             ResolveError::Read { path: digest.into(), source }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tidegate_event::Event;
 use tidegate_pipeline::dry::Trace;
-use tidegate_policy::Report;
+use tidegate_policy::{Report, amend::Promotion};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Difference, KeptPolicy, history::Author};
@@ -93,6 +93,9 @@ pub enum Refusal {
     /// Documents belong to somebody else.
     #[error("the documents of this host are owned by {0}")]
     NotOwner(&'static str),
+    /// Documents belong to a directory, where this is to be changed.
+    #[error("the documents of this host are owned by a directory; to be changed there: {0}")]
+    Elsewhere(String),
     /// What was expected does not hold.
     #[error("{0}")]
     Stale(String),
@@ -124,6 +127,8 @@ pub enum Order {
     Pause(Pausing, Answer<()>),
     /// Write down that somebody is shown live events whole: the reason says which.
     NoteTap(Author, Answer<()>),
+    /// Take a rollout on, or end it.
+    Promote(Promote, Answer<Changed>),
     /// Put events through what is live, without sending anything: by event, then by route.
     Explain(Vec<Event>, Answer<Vec<Vec<Trace>>>),
 }
@@ -135,6 +140,19 @@ pub struct Pausing {
     pub route: String,
     /// Held, or not.
     pub paused: bool,
+    /// Who wants it.
+    pub author: Author,
+}
+
+/// A rollout to be taken on.
+#[derive(Clone, Debug)]
+pub struct Promote {
+    /// `namespace/name`.
+    pub policy: String,
+    /// Where to.
+    pub to: Promotion,
+    /// Verify, and change nothing.
+    pub dry_run: bool,
     /// Who wants it.
     pub author: Author,
 }

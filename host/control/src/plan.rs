@@ -15,7 +15,7 @@ use tidegate_pipeline::{
 };
 use tidegate_policy::spec::{self, Documents, FilterPolicy, Id, Mode, Route};
 
-use crate::{sinks::Sinks, verify};
+use crate::{rollouts::Rollouts, shadows::Shadows, sinks::Sinks, verify};
 
 /// What runs for a policy.
 #[derive(Clone, Debug)]
@@ -26,12 +26,34 @@ pub(crate) enum Decider {
     Condition(spec::Rule),
 }
 
-/// Puts the plan together. `deciders` has one entry a policy, in the order of the documents. Every sink is open.
+impl Decider {
+    /// `sha256:…` of the module, or of the condition.
+    pub(crate) fn digest(&self) -> String {
+        match self {
+            Decider::Module(guest) => guest.module().digest().to_owned(),
+            Decider::Condition(rule) => verify::digest(rule),
+        }
+    }
+
+    /// What stages are made of. A component that exports several interfaces is asked in their order: filter, transform, matcher.
+    pub(crate) fn bodies(&self) -> Vec<Body> {
+        match self {
+            Decider::Module(guest) => {
+                guest.module().kinds().iter().map(|kind| Body::Wasm { guest: guest.clone(), kind: *kind }).collect()
+            }
+            Decider::Condition(rule) => vec![Body::Condition(verdict(rule))],
+        }
+    }
+}
+
+/// Puts the plan together. `deciders` has one entry a policy, in the order of the documents; some of them have another version `beside`,
+/// or only look on. Every sink is open.
 /// Lanes of sources that say nothing else have `window`. Meters and circuits are those of `live`, for whose data path it is.
 pub(crate) fn build(
     generation: Arc<str>,
     documents: &Documents,
     deciders: &[Decider],
+    beside: (&Rollouts, &Shadows),
     sinks: &Sinks,
     window: WindowOptions,
     live: &Live,
@@ -39,7 +61,7 @@ pub(crate) fn build(
     let routes: BTreeMap<&Id, Arc<RoutePlan>> = documents
         .routes
         .iter()
-        .map(|route| (&route.meta.id, Arc::new(route_plan(route, documents, deciders, sinks, live))))
+        .map(|route| (&route.meta.id, Arc::new(route_plan(route, documents, deciders, beside, sinks, live))))
         .collect();
     let mut sources: HashMap<Arc<str>, SourcePlan> = HashMap::new();
     for source in &documents.sources {
@@ -59,34 +81,35 @@ pub(crate) fn build(
     Plan { generation, sources, tally: Arc::new(tally) }
 }
 
-fn route_plan(route: &Route, documents: &Documents, deciders: &[Decider], sinks: &Sinks, live: &Live) -> RoutePlan {
+fn route_plan(
+    route: &Route,
+    documents: &Documents,
+    deciders: &[Decider],
+    (rollouts, shadows): (&Rollouts, &Shadows),
+    sinks: &Sinks,
+    live: &Live,
+) -> RoutePlan {
     let mut stages = Vec::new();
+    let mut looking_on = Vec::new();
     // Documents have them in the order they run.
     let policies = documents.policies.iter().zip(deciders);
-    for (policy, decider) in policies.filter(|(policy, _)| policy.mode == Mode::Enforce && policy.applies_to(route)) {
+    for (policy, decider) in policies.filter(|(policy, _)| policy.applies_to(route)) {
+        if policy.mode == Mode::Shadow {
+            looking_on.extend(shadows.plan(policy, route, stages.len()));
+        }
         let (id, matcher) = (Arc::<str>::from(policy.meta.id.to_string()), Matcher::policy(&policy.matches));
-        let stage = |body: Body, digest: &str, circuit| Stage {
-            policy: id.clone(),
-            matcher: matcher.clone(),
-            body,
-            failure: failure(policy.failure),
-            circuit,
-            meter: live.meters().of(&id, digest),
-        };
-        match decider {
-            // A component that exports several interfaces is asked in their order: filter, transform, matcher.
-            Decider::Module(guest) => {
-                for kind in guest.module().kinds() {
-                    let body = Body::Wasm { guest: guest.clone(), kind: *kind };
-                    stages.push(stage(body, guest.module().digest(), circuit(policy, guest, live)));
-                }
-            }
-            // What only looks at an event cannot fail on it.
-            Decider::Condition(rule) => {
-                let verdict = verdict(rule);
-                let digest = verdict.digest().to_owned();
-                stages.push(stage(Body::Condition(verdict), &digest, None));
-            }
+        // Each version has a circuit and a meter of its own.
+        for (decider, share) in rollouts.versions(policy, decider) {
+            let digest = decider.digest();
+            stages.extend(decider.bodies().into_iter().map(|body| Stage {
+                policy: id.clone(),
+                matcher: matcher.clone(),
+                body,
+                failure: failure(policy.failure),
+                circuit: circuit(policy, decider, live),
+                meter: live.meters().of(&id, &digest),
+                share: share.clone(),
+            }));
         }
     }
     let targets = route.to.iter().filter_map(|target| {
@@ -102,6 +125,7 @@ fn route_plan(route: &Route, documents: &Documents, deciders: &[Decider], sinks:
     RoutePlan {
         id: route.meta.id.to_string().into(),
         stages,
+        shadows: looking_on,
         targets: targets.collect(),
         unmatched: match route.unmatched {
             spec::Unmatched::Drop => Unmatched::Drop,
@@ -120,7 +144,9 @@ pub fn verdict(rule: &spec::Rule) -> Verdict {
 }
 
 /// The circuit of a policy that has a breaker: what it is about has not changed where module, configuration and breaker have not.
-fn circuit(policy: &FilterPolicy, guest: &Guest, live: &Live) -> Option<Arc<Circuit>> {
+/// What only looks at an event cannot fail on it, and has none.
+fn circuit(policy: &FilterPolicy, decider: &Decider, live: &Live) -> Option<Arc<Circuit>> {
+    let Decider::Module(guest) = decider else { return None };
     let spec::PolicyBreaker { failures, window, pause, then } = policy.failure.breaker?;
     let options = CircuitOptions { failures, window, pause, then: rule(then) };
     let module = format!("{} {:?}", guest.module().digest(), guest.spec());

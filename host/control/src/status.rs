@@ -24,6 +24,8 @@ use crate::{
     conditions::Attempt,
     edit::Document,
     history::Entry,
+    rollouts::RolloutStatus,
+    shadows::ShadowStatus,
 };
 
 /// A handle to look through. Cheap to clone; works from any thread and runtime.
@@ -89,6 +91,10 @@ pub struct Picture {
     pub deployed: Arc<Deployed>,
     /// What policies keep, each on each route in each lane.
     pub state: Vec<(ScopeKey, Usage)>,
+    /// Policies of which two versions are live, or were.
+    pub rollouts: Vec<RolloutStatus>,
+    /// Policies that look on and decide nothing.
+    pub shadows: Vec<ShadowStatus>,
 }
 
 /// What was deployed, by whom, and what can come back.

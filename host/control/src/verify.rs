@@ -1,5 +1,7 @@
 //! Everything that can fail about a set of documents, before anything that runs is touched.
 
+mod beside;
+
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
@@ -11,19 +13,22 @@ use tidegate_engine::{
     Capability, Engine, Guest, GuestSpec, Info, Isolation, Limits, Module, Stage, StateLimits, VerifyError,
 };
 use tidegate_event::flat::Rights;
-use tidegate_pipeline::{Live, Plan, WindowOptions};
+use tidegate_pipeline::{Live, Plan, WindowOptions, shadow::Task};
 use tidegate_policy::{
     ConfigProblem, ConnectorCheck, Diagnostic, File, Options, Report, Role,
-    spec::{self, Body, Documents, FilterPolicy, Rule, Wasm},
+    spec::{self, Body, Documents, FilterPolicy, Mode, Rule, Wasm},
 };
 
 use crate::{
-    DocumentSet, config_schema,
-    generation::{self, PolicyInfo, Unindexed},
+    DocumentSet, ModuleStore, config_schema,
+    generation::{self, PolicyInfo, RolloutInfo, Unindexed},
     modules::{self, ResolveError},
     plan::{self, Decider},
+    rollouts::{Rollouts, TakenBack},
+    shadows::Shadows,
     sinks::Sinks,
     unindexed,
+    verify::beside::Beside,
 };
 
 /// A set of documents that works: parsed, checked, resolved, compiled, configured and warmed up. Only this can go live.
@@ -34,6 +39,10 @@ pub struct Verified {
     pub(crate) documents: Documents,
     pub(crate) policies: Vec<PolicyInfo>,
     pub(crate) guests: Guests,
+    pub(crate) rollouts: Rollouts,
+    pub(crate) shadows: Shadows,
+    /// Of shadows that are new.
+    pub(crate) tasks: Vec<Task>,
     pub(crate) sinks: Sinks,
     pub(crate) plan: Plan,
     pub(crate) unindexed: Vec<Unindexed>,
@@ -74,6 +83,11 @@ pub(crate) struct Verifier<'a> {
     pub(crate) guests: &'a Guests,
     pub(crate) sinks: &'a Sinks,
     pub(crate) modules: modules::Origin<'a>,
+    /// Modules of the generations that are kept; `None`: there are none to look for, and what would be there is taken for good.
+    pub(crate) kept: Option<&'a ModuleStore>,
+    pub(crate) rollouts: &'a Rollouts,
+    pub(crate) shadows: &'a Shadows,
+    pub(crate) taken_back: &'a [TakenBack],
     /// Of lanes whose source says nothing else.
     pub(crate) window: WindowOptions,
     /// Conditions with nothing to look up, at most.
@@ -86,20 +100,23 @@ impl Verifier<'_> {
     pub(crate) async fn verify(self, set: &DocumentSet) -> Result<Verified, Report> {
         let connectors = Connectors(self.connectors);
         let options = Options { development: self.development, connectors: &connectors };
-        let documents = tidegate_policy::check(&set.files, &options)?;
+        let mut documents = tidegate_policy::check(&set.files, &options)?;
         let mut mistakes = Vec::new();
         let mut guests = Guests::new();
         let mut list = Vec::new();
+        let mut beside = Beside::default();
         for policy in &documents.policies {
             let wasm = match &policy.body {
                 Body::Wasm(wasm) => wasm,
                 Body::Condition(rule) => {
+                    beside.condition(policy, rule);
                     list.push(Decider::Condition(rule.clone()));
                     continue;
                 }
             };
             match self.guest(policy, wasm).await {
                 Ok((key, guest)) => {
+                    mistakes.extend(self.beside(policy, wasm, &guest, &mut beside, &mut guests).await.err());
                     list.push(Decider::Module(guest.clone()));
                     guests.insert(key, guest);
                 }
@@ -112,11 +129,14 @@ impl Verifier<'_> {
         if !mistakes.is_empty() {
             return Err(Report::new(mistakes));
         }
-        let policies: Vec<PolicyInfo> = documents.policies.iter().zip(&list).map(info).collect();
+        let (rollouts, shadows, tasks) = self.rolled_out(&mut documents, beside);
+        let policies: Vec<PolicyInfo> =
+            documents.policies.iter().zip(&list).map(|(policy, decider)| info(policy, decider, &rollouts)).collect();
         let digests: Vec<String> = policies.iter().map(|policy| policy.digest.clone()).collect();
         let id = generation::id(&documents.fingerprint_input(), &digests);
-        let plan = plan::build(id, &documents, &list, &sinks, self.window, self.live);
-        Ok(Verified { files: set.files.clone(), documents, policies, guests, sinks, plan, unindexed })
+        let plan = plan::build(id, &documents, &list, (&rollouts, &shadows), &sinks, self.window, self.live);
+        let files = set.files.clone();
+        Ok(Verified { files, documents, policies, guests, rollouts, shadows, tasks, sinks, plan, unindexed })
     }
 
     fn open_sinks(self, documents: &Documents, mistakes: &mut Vec<Diagnostic>) -> Sinks {
@@ -136,7 +156,7 @@ impl Verifier<'_> {
     async fn guest(self, policy: &FilterPolicy, wasm: &Wasm) -> Result<(String, Guest), Vec<Diagnostic>> {
         let module = modules::resolve(self.engine, self.modules, policy, wasm).await;
         let module = module.map_err(|error| vec![unresolved(policy, &error)])?;
-        let spec = guest_spec(policy, wasm);
+        let spec = beside::candidate_spec(policy, wasm);
         let key = format!("{} {spec:?}", module.digest());
         if let Some(guest) = self.guests.get(&key) {
             return Ok((key, guest.clone()));
@@ -168,19 +188,18 @@ impl Verifier<'_> {
     }
 }
 
-fn info((policy, decider): (&FilterPolicy, &Decider)) -> PolicyInfo {
-    let policy = policy.meta.id.to_string().into();
-    match decider {
-        Decider::Module(guest) => PolicyInfo {
-            policy,
-            module: guest.info().name.clone(),
-            version: guest.info().version.clone(),
-            digest: guest.module().digest().to_owned(),
-        },
-        Decider::Condition(rule) => {
-            PolicyInfo { policy, module: rule.dialect().to_owned(), version: String::new(), digest: digest(rule) }
-        }
-    }
+fn info(policy: &FilterPolicy, decider: &Decider, rollouts: &Rollouts) -> PolicyInfo {
+    let id = policy.meta.id.to_string();
+    let rollout = rollouts.get(&id).map(|running| RolloutInfo {
+        percent: running.rollout.percent,
+        baseline: running.baseline.module().digest().to_owned(),
+    });
+    let (module, version) = match decider {
+        Decider::Module(guest) => (guest.info().name.clone(), guest.info().version.clone()),
+        Decider::Condition(rule) => (rule.dialect().to_owned(), String::new()),
+    };
+    let shadow = policy.mode == Mode::Shadow;
+    PolicyInfo { policy: id.into(), module, version, digest: decider.digest(), rollout, shadow }
 }
 
 /// `sha256:…` of a condition that decides: another one is another policy in history and metrics.

@@ -1,8 +1,9 @@
 //! One batch on one route: match, filter, transform, name. Decides; sends nothing and retries nothing.
 
 pub mod dry;
+pub mod shadow;
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Instant};
 
 use tidegate_engine::{Applied, Assigned, Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{
@@ -139,6 +140,12 @@ pub(crate) struct Flow<'a> {
     pub(crate) changes: Vec<(u32, u32)>,
     /// The first row from which on nothing may go on, and why.
     pub(crate) hold: Option<Hold>,
+    /// Stages whose failure rule holds something.
+    failing: Vec<(usize, HoldWhy)>,
+    /// A search for guilty events was given up.
+    gave_up: bool,
+    /// For policies that only look on.
+    pub(crate) shadowed: Vec<shadow::Reserved>,
 }
 
 /// Why an event does not go on (or, for `Bypassed`, went on all the same). `stage` is the position of the policy.
@@ -240,6 +247,9 @@ impl<'a> Flow<'a> {
             transformed: Vec::new(),
             changes: Vec::new(),
             hold: None,
+            failing: Vec::new(),
+            gave_up: false,
+            shadowed: Vec::new(),
         }
     }
 
@@ -248,13 +258,27 @@ impl<'a> Flow<'a> {
         self.start(route, bench);
         let mut position = 0;
         while let Some(next) = self.next(route, route.stages_from(position), bench) {
+            let before = position;
             position = (next - route.stage(0)) as usize;
             let tapped = Asked::note(self, route, position, bench);
+            // Stages that are passed over have changed nothing.
+            self.shadow(route.route, before..=position);
+            let (share, asked) = (route.route.stages[position].share.as_ref(), self.asked.len());
+            let begin = share.map(|_| Instant::now());
             self.stage(route, position, bench).await;
+            if let (Some(share), Some(begin)) = (share, begin.filter(|_| self.asked.len() > asked)) {
+                share.called(begin.elapsed());
+            }
             if let Some(tapped) = tapped {
                 tapped.show(self, route.route, &route.route.stages[position]);
             }
             position += 1;
+        }
+        self.shadow(route.route, position..=route.route.stages.len());
+        for (stage, why) in &self.failing {
+            if let Some(share) = &route.route.stages[*stage].share {
+                share.held(*why);
+            }
         }
         self.ask_targets(route, bench);
     }
@@ -338,7 +362,10 @@ impl<'a> Flow<'a> {
 
     async fn stage(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) {
         let stage = &route.route.stages[position];
-        let rows = self.rows(route, route.stage(position), bench);
+        let mut rows = self.rows(route, route.stage(position), bench);
+        if let Some(share) = &stage.share {
+            rows.retain(|&row| share.takes(&self.original[self.origin(row) as usize]));
+        }
         if rows.is_empty() {
             return;
         }
@@ -555,6 +582,7 @@ impl<'a> Flow<'a> {
             Decision::Undecided => match plan.circuit.as_ref().and_then(|circuit| circuit.rule()) {
                 Some((rule, reason)) => self.past(stage, plan, origin, rule, reason),
                 None => {
+                    self.gave_up = true;
                     let reason = "it fails on so many events that looking for the guilty ones was given up".into();
                     self.hold_at(origin, HoldWhy::Retry, plan, reason);
                     false
@@ -594,11 +622,17 @@ impl<'a> Flow<'a> {
             }
             FailureRule::Drop => self.fates.push((origin, Fate::DroppedByFailure { stage, cause })),
             FailureRule::DeadLetter => self.fates.push((origin, Fate::DeadLetter { stage, cause, reason })),
-            FailureRule::Retry => self.hold_at(origin, HoldWhy::Retry, plan, reason),
+            FailureRule::Retry => {
+                self.failing.push((stage, HoldWhy::Retry));
+                self.hold_at(origin, HoldWhy::Retry, plan, reason);
+            }
             FailureRule::Reject if self.sender == Sender::Answered => {
                 self.fates.push((origin, Fate::Rejected { stage, cause, reason }));
             }
-            FailureRule::Pause | FailureRule::Reject => self.hold_at(origin, HoldWhy::Pause, plan, reason),
+            FailureRule::Pause | FailureRule::Reject => {
+                self.failing.push((stage, HoldWhy::Pause));
+                self.hold_at(origin, HoldWhy::Pause, plan, reason);
+            }
         }
         false
     }

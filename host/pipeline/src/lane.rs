@@ -23,6 +23,7 @@ use crate::{
     meter::Metered,
     pauses::OPERATOR,
     plan::{Body, MalformedRule, SourcePlan},
+    rollout,
     tally::RouteTally,
     transaction::Together,
     window::{InFlight, Progress, Window, WindowOptions, located},
@@ -287,7 +288,10 @@ impl Context {
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
         let mut metered = Metered::default();
-        for (route, flow) in flows {
+        let mut shadowed = Vec::new();
+        for (route, mut flow) in flows {
+            shadowed.append(&mut flow.shadowed);
+            rollout::count(route, &flow, rows);
             let places = |row: u32| settlement.place(row as usize);
             let (sends, mut tally) = dispatch::route(plan, route, &flow, &events, rows, &places, &mut answers);
             tally.retried = events.len() as u64 - u64::from(rows);
@@ -357,6 +361,7 @@ impl Context {
             tallies,
             metered,
             answers,
+            shadowed,
         });
         hold
     }

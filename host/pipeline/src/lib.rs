@@ -25,6 +25,7 @@ pub mod meter;
 mod pauses;
 mod pipeline;
 pub mod plan;
+pub mod rollout;
 mod rules;
 mod tally;
 pub mod tap;
@@ -33,7 +34,7 @@ mod verdict;
 mod window;
 
 pub use circuit::{Circuit, CircuitOptions, CircuitState, Circuits};
-pub use flow::dry;
+pub use flow::{dry, shadow};
 pub use histogram::{Durations, Histogram};
 pub use lag::Behind;
 pub use lane::LaneState;

@@ -10,6 +10,8 @@ use tidegate_matching::{Destination, Matcher, Names};
 
 use crate::{
     Circuit, Meter,
+    flow::shadow::ShadowPlan,
+    rollout::Share,
     rules::{Ruled, Rules},
     tally::Tally,
     window::WindowOptions,
@@ -75,6 +77,8 @@ pub struct RoutePlan {
     pub id: Arc<str>,
     /// In the order of phase, priority, namespace/name.
     pub stages: Vec<Stage>,
+    /// Policies that look on and decide nothing.
+    pub shadows: Vec<Arc<ShadowPlan>>,
     /// An event goes to each target that wants it.
     pub targets: Vec<TargetPlan>,
     /// What to do with an event no target wants.
@@ -100,6 +104,8 @@ pub struct Stage {
     pub circuit: Option<Arc<Circuit>>,
     /// What is measured of it.
     pub meter: Arc<Meter>,
+    /// Which events it is for, where another version of the policy decides about the others; `None`: all.
+    pub share: Option<Share>,
 }
 
 /// What decides in a stage.

@@ -17,6 +17,7 @@ use crate::{
     Plan,
     answers::Answers,
     dispatch::{DeadLetters, Destination, Lot, Parcel, Sending, cause},
+    flow::shadow::Reserved,
     memory::Staged,
     meter::Metered,
     plan::RoutePlan,
@@ -183,6 +184,8 @@ pub(crate) struct InFlight {
     pub(crate) tallies: Vec<(Arc<str>, RouteTally)>,
     pub(crate) metered: Metered,
     pub(crate) answers: Answers,
+    /// For policies that only look on, once it is settled.
+    pub(crate) shadowed: Vec<Reserved>,
 }
 
 impl std::fmt::Debug for InFlight {
@@ -303,6 +306,11 @@ impl InFlight {
             self.settlement.report(self.answers.into_fates());
         }
         self.settlement.settle(self.outcome).await?;
+        let limit = match self.outcome {
+            Settled::Ack => usize::MAX,
+            Settled::Nack { events, .. } => events,
+        };
+        self.shadowed.into_iter().for_each(|lot| lot.send(limit));
         Ok(self.outcome)
     }
 

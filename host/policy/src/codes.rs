@@ -1,7 +1,7 @@
 //! Every code a document can be refused with, in one table. A code never changes its meaning and is never given again.
 //!
 //! `P10x` the text, `P11x` single values, `P12x` documents and what they say of one another, `P13x` connectors,
-//! `P14x` routes, `P15x` conditions, `P16x` modules.
+//! `P14x` routes, `P15x` conditions, `P16x` modules, `P17x` rollouts.
 
 macro_rules! codes {
     ($($name:ident $code:literal $means:literal)*) => {
@@ -61,4 +61,5 @@ codes! {
     MEMORY_TOO_SMALL "P163" "A module needs memory for at least eight times the largest event it is given."
     NO_STATE "P164" "Limits of a state are given, but the policy does not grant `state`."
     NO_MODULE "P165" "A setting that only means something to a module, on a policy that decides by a condition."
+    SAME_MODULE "P170" "A rollout goes from one module, or configuration, to another; its baseline is what ran before."
 }

@@ -87,7 +87,13 @@ fn queued(source: &Source, sink: &Sink) -> Vec<Diagnostic> {
 }
 
 fn has_state(policy: &FilterPolicy) -> bool {
-    policy.mode != Mode::Disabled && policy.is_granted(Capability::State)
+    let decides = match policy.mode {
+        Mode::Enforce => true,
+        // What decides is its baseline, where it has one; by itself it remembers for itself.
+        Mode::Shadow => policy.rollout.is_some(),
+        Mode::Disabled => false,
+    };
+    decides && policy.is_granted(Capability::State)
 }
 
 fn stateful(source: &Source, policy: &FilterPolicy) -> Diagnostic {

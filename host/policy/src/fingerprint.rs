@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::{
     Applies, Body, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match, Meta,
-    Mode, PolicyBreaker, RateKey, RateLimit, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched, Wasm,
+    PolicyBreaker, RateKey, RateLimit, Rollout, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
+    Wasm,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
@@ -21,6 +22,15 @@ impl Documents {
     pub fn fingerprint_input(&self) -> String {
         let mut out = String::new();
         write(&value(self), &mut out);
+        out
+    }
+}
+
+impl FilterPolicy {
+    /// The same for one policy, whatever else is in the set.
+    pub fn fingerprint_input(&self) -> String {
+        let mut out = String::new();
+        write(&policy(self), &mut out);
         out
     }
 }
@@ -126,10 +136,6 @@ fn policy(policy: &FilterPolicy) -> Value {
         Applies::Routes(ids) => json!({ "routes": list(ids, id) }),
         Applies::Selector(labels) => json!({ "selector": labels }),
     };
-    let mode = match policy.mode {
-        Mode::Enforce => "Enforce",
-        Mode::Disabled => "Disabled",
-    };
     let (limits, failure) = (&policy.limits, &policy.failure);
     let mut value = json!({
         "meta": meta(&policy.meta),
@@ -143,7 +149,7 @@ fn policy(policy: &FilterPolicy) -> Value {
         "breaker": failure.breaker.map(|PolicyBreaker { failures, window, pause, then }| {
             json!([failures, millis(window), millis(pause), then.word()])
         }),
-        "mode": mode,
+        "mode": policy.mode.word(),
     });
     let body = match &policy.body {
         Body::Wasm(wasm) => module(wasm),
@@ -152,7 +158,25 @@ fn policy(policy: &FilterPolicy) -> Value {
     if let (Value::Object(value), Value::Object(body)) = (&mut value, body) {
         value.extend(body);
     }
+    // Only where there is one: sets without rollouts keep their ids.
+    if let Some(rollout) = &policy.rollout {
+        value["rollout"] = self::rollout(rollout);
+    }
     value
+}
+
+fn rollout(rollout: &Rollout) -> Value {
+    let Rollout { percent, key, baseline, abort } = rollout;
+    let module = baseline.module.as_ref().map(ToString::to_string);
+    json!({
+        "percent": percent,
+        "key": key,
+        "baseline": [json!(baseline.digest), json!(module), json!(baseline.config)],
+        "abort": [
+            json!(abort.error_ratio), json!(abort.divergence), json!(abort.latency.map(millis)), json!(abort.min_events),
+            millis(abort.window),
+        ],
+    })
 }
 
 fn module(wasm: &Wasm) -> Value {

@@ -7,6 +7,7 @@ mod breaker;
 mod condition;
 mod delivery;
 pub(crate) mod policy;
+mod rollout;
 pub(crate) mod route;
 pub(crate) mod sink;
 pub(crate) mod source;

@@ -4,6 +4,7 @@
 //! column, snippet, code and hint, and gives [`Documents`] only when there are none. Every text is bounded before it is
 //! understood: size, depth, number of values; nothing in a document can multiply itself.
 
+pub mod amend;
 pub mod cases;
 pub mod codes;
 mod connector;

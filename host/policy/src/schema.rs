@@ -6,6 +6,7 @@
 
 mod common;
 mod policy;
+mod rollout;
 
 use serde_json::{Map, Value, json};
 

@@ -6,6 +6,7 @@
 mod body;
 mod delivery;
 mod pattern;
+mod rollout;
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use tidegate_cesql::Expression;
 pub use self::body::{Body, Rule};
 pub use self::delivery::{Breaker, Delivery, RateKey, RateLimit, Retry, Window};
 pub use self::pattern::{Bound, Case, Clause, Pattern, Range, Scalar, Test};
+pub use self::rollout::{Abort, Baseline, Rollout};
 pub use crate::places::Places;
 
 /// A checked set, each kind sorted by id. References between documents hold.
@@ -247,6 +249,8 @@ pub struct FilterPolicy {
     pub failure: Failure,
     /// Default: `Enforce`.
     pub mode: Mode,
+    /// Absent: the module decides about all events. Beside [`Mode::Shadow`] its percentage is 0, and nothing takes it back.
+    pub rollout: Option<Rollout>,
 }
 
 impl FilterPolicy {
@@ -513,6 +517,20 @@ impl FailureRule {
 pub enum Mode {
     /// It does.
     Enforce,
+    /// It is asked on spare time and decides nothing; what it would decide is compared and counted. Where it has a `rollout`, the
+    /// baseline of that decides.
+    Shadow,
     /// It is checked, but not called.
     Disabled,
+}
+
+impl Mode {
+    /// As a document writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Enforce => "Enforce",
+            Mode::Shadow => "Shadow",
+            Mode::Disabled => "Disabled",
+        }
+    }
 }

@@ -11,8 +11,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, rollback,
-        run, schema, status, tap, test, validate,
+        apply, bench, build, demo, dev, diff, dlq, eval, explain, fmt, history, inspect, new, pause, plan, promote,
+        rollback, run, schema, status, tap, test, validate,
     },
     logging::{Guests, Logging},
     problem,
@@ -68,6 +68,8 @@ enum Command {
     Plan(plan::Args),
     /// Put documents and their modules onto a running host, all of them or none
     Apply(apply::Args),
+    /// Take a policy's rollout on to more keys, or to all of them
+    Promote(promote::Args),
     /// Make an earlier generation live again, without compiling
     Rollback(rollback::Args),
     /// Show who changed what on a host, when, and how it ended
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(_) | Command::Schema(_) | Command::Bench(_) => "warn",
         Command::Plan(_)
         | Command::Apply(_)
+        | Command::Promote(_)
         | Command::Rollback(_)
         | Command::History(_)
         | Command::Diff(_)
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args, &mut out),
         Command::Plan(args) => plan::run(args, &mut out),
         Command::Apply(args) => apply::run(args, &mut out),
+        Command::Promote(args) => promote::run(args, &mut out),
         Command::Rollback(args) => rollback::run(args, &mut out),
         Command::History(args) => history::run(args, &mut out),
         Command::Diff(args) => diff::run(args, &mut out),

@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod new;
 pub mod pause;
 pub mod plan;
+pub mod promote;
 pub mod rollback;
 pub mod run;
 pub mod schema;

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::{
     compiling, connectors,
     problem::{OrProblem as _, because, problem},
+    spare::Spare,
 };
 
 /// How a host is set up.
@@ -76,6 +77,7 @@ pub struct Host {
     ending: Ending,
     // Held for as long as the host lives.
     _lock: File,
+    _spare: Spare,
 }
 
 /// Why a host did not start.
@@ -90,7 +92,7 @@ pub enum StartError {
 /// What happened to a host.
 #[derive(Debug)]
 pub enum Happened {
-    /// Changed documents went live.
+    /// Changed documents went live, or a rollout was taken back.
     Swapped(Arc<Generation>),
     /// Changed documents have mistakes; what ran before goes on.
     Refused(Report),
@@ -127,7 +129,8 @@ impl Host {
         let lock = lock_state(&options.state_dir).map_err(failed)?;
         let engine = engine(Some(options.state_dir.join("modules")), options.room).map_err(failed)?;
         let control = Control::new(engine, connectors::registry_for(options.ending), control_options(&options));
-        let control = control.remembering().showing(options.status);
+        let spare = Spare::start().map_err(failed)?;
+        let control = control.remembering().showing(options.status).sparing(spare.handle().clone());
         let (control, watch) = match options.paths.is_empty() {
             true => {
                 let mut control = control.owned_by(Owner::Api);
@@ -140,7 +143,15 @@ impl Host {
                 (control, Some(Watch::new(options.paths, Some(&set))))
             }
         };
-        Ok(Host { control, watch, orders: options.orders, grace: options.grace, ending: options.ending, _lock: lock })
+        Ok(Host {
+            control,
+            watch,
+            orders: options.orders,
+            grace: options.grace,
+            ending: options.ending,
+            _lock: lock,
+            _spare: spare,
+        })
     }
 
     /// Waits for what happens next, or for `until`. A change that has begun is carried through before it returns.
@@ -150,6 +161,7 @@ impl Host {
         let status = self.control.observe();
         let mut until = std::pin::pin!(until);
         let next = loop {
+            let rollouts = self.control.rollouts_due();
             let ended = async {
                 match ending {
                     Ending::Told => self.control.ended().await,
@@ -161,6 +173,11 @@ impl Host {
                 () = &mut until => return Happened::Until,
                 () = ended => return Happened::Ended,
                 () = status.asked() => {}
+                () = rollouts => {
+                    if let Some(generation) = self.control.judge().await {
+                        return Happened::Swapped(generation);
+                    }
+                }
                 order = next_order(&mut self.orders) => break Next::Order(order),
                 set = changed(&mut self.watch) => break Next::Documents(set),
             }
@@ -240,7 +257,8 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         ending: Ending::Ignored,
     };
     let set = read(paths)?;
-    Ok((Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options)), set))
+    let control = Control::new(engine(None, options.room)?, connectors::registry(), control_options(&options));
+    Ok((control.checking(), set))
 }
 
 /// The engine of this program: compiles in a child of itself.

@@ -25,6 +25,7 @@ mod preset;
 mod problem;
 mod runtime;
 mod signals;
+mod spare;
 mod table;
 mod testing;
 mod trial;

@@ -25,8 +25,9 @@ impl Control {
         let live = self.current().map(|current| current.id.clone());
         // Whoever asked may have gone away: what was done is done.
         match order {
-            Order::Edit(edit, answer) => drop(answer.send(self.edit(*edit).await)),
+            Order::Edit(edit, answer) => drop(answer.send(self.edit(*edit, Action::Apply).await)),
             Order::Rollback(to, author, answer) => drop(answer.send(self.roll_back(to.as_deref(), author).await)),
+            Order::Promote(promote, answer) => drop(answer.send(self.promote(promote).await)),
             Order::Pause(pausing, answer) => drop(answer.send(self.pause(pausing))),
             Order::NoteTap(author, answer) => {
                 self.note_tap(author);
@@ -51,7 +52,7 @@ impl Control {
         self.change(&set, Some(&digests), author, Action::Start).await.map_err(Refusal::Report)
     }
 
-    async fn edit(&mut self, edit: Edit) -> Result<Changed, Refusal> {
+    pub(super) async fn edit(&mut self, edit: Edit, action: Action) -> Result<Changed, Refusal> {
         if self.owner != Owner::Api && !edit.dry_run {
             return Err(Refusal::NotOwner("a directory: change the files there"));
         }
@@ -68,7 +69,7 @@ impl Control {
             Ok(candidate) => candidate,
             Err(report) if edit.dry_run => return Err(Refusal::Report(report)),
             Err(report) => {
-                self.refuse(&report, &set, edit.author, Action::Apply);
+                self.refuse(&report, &set, edit.author, action);
                 return Err(Refusal::Report(report));
             }
         };
@@ -85,7 +86,7 @@ impl Control {
             return Ok(change);
         }
         self.own(&set)?;
-        self.go_live(candidate, edit.author, Action::Apply).await;
+        self.go_live(candidate, edit.author, action).await;
         Ok(Changed { live: true, ..change })
     }
 
@@ -110,7 +111,13 @@ impl Control {
 
     async fn roll_back(&mut self, to: Option<&str>, author: Author) -> Result<Changed, Refusal> {
         let current = self.current().map(|current| current.id.to_string());
-        let earlier = || self.book.kept.ids().filter(|id| Some(*id) != current.as_deref()).last();
+        // What a rollout broke is not what anybody wants back unsaid.
+        let broken = |id: &str| {
+            let aborted = |entry: &&Entry| entry.action == Action::Abort && entry.before.as_deref() == Some(id);
+            self.book.history.entries().iter().any(|entry| aborted(&entry))
+        };
+        let fits = |id: &&str| Some(*id) != current.as_deref() && !broken(id);
+        let earlier = || self.book.kept.ids().filter(fits).last();
         let Some(id) = to.or_else(earlier) else {
             return Err(Refusal::Unknown("there is no earlier generation".into()));
         };
@@ -119,21 +126,27 @@ impl Control {
             kept.ok_or_else(|| Refusal::Unknown(format!("no generation `{id}` is kept; `history` lists them")))?;
         let set = DocumentSet { files: kept.documents() };
         let (digests, store) = (kept.digests(), self.book.store.clone());
+        let taken_back = self.taken_back_in(&kept);
+        let before = std::mem::replace(&mut self.taken_back, taken_back);
         let verified = self.in_sight(self.verify_from(&set, Origin::Store(&store, &digests))).await;
         let candidate = match verified {
             Ok(candidate) => candidate,
             Err(report) => {
+                self.taken_back = before;
                 self.refuse(&report, &set, author, Action::Rollback);
                 return Err(Refusal::Report(report));
             }
         };
         let change = self.compare(&candidate);
         match self.owner {
-            Owner::Api => self.own(&set)?,
+            Owner::Api => self.own(&set).inspect_err(|_| self.taken_back.clone_from(&before))?,
             Owner::Directory => {
                 let documents = self.directory.clone().unwrap_or_default();
                 self.book.set_pin(Some(&Pin { generation: kept.id.clone(), who: author.who.clone(), documents }));
             }
+        }
+        if self.taken_back != before {
+            self.book.set_taken_back(&self.taken_back);
         }
         self.go_live(candidate, author, Action::Rollback).await;
         Ok(Changed { live: true, ..change })

@@ -11,7 +11,7 @@ use crate::{
 /// One of these, and only one. `sql` is `cesql`.
 const BODIES: [&str; 4] = ["wasm", "cesql", "sql", "pattern"];
 /// What only means something to a module.
-const OF_MODULES: [&str; 2] = ["limits", "state"];
+const OF_MODULES: [&str; 3] = ["limits", "state", "rollout"];
 
 pub(super) fn read(
     spec: &Node,

@@ -167,7 +167,7 @@ impl Reader<'_, '_> {
 }
 
 /// CloudEvents 1.0.2, section "Naming Conventions".
-fn attribute_name(name: &str, at: At, mistakes: &mut Mistakes<'_>) -> bool {
+pub(super) fn attribute_name(name: &str, at: At, mistakes: &mut Mistakes<'_>) -> bool {
     if name == "data" || name == "data_base64" {
         let hint = "these conditions decide on attributes; `pattern` looks into JSON data";
         mistakes.hint(codes::ATTRIBUTE_NAME, at, format!("`{name}` is not an attribute"), hint);

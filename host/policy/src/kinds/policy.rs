@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{body, breaker, condition, references, topics};
+use super::{body, breaker, condition, references, rollout, topics};
 use crate::{
     Options, codes,
     document::labels,
@@ -30,8 +30,9 @@ const SHAPE: Shape = Shape {
         "state",
         "failure",
         "mode",
+        "rollout",
     ],
-    later: &["rollout"],
+    later: &[],
 };
 const TARGET_REF: Shape = Shape { what: "an entry of `targetRefs`", keys: &["kind", "name", "namespace"], later: &[] };
 const SELECTOR: Shape = Shape { what: "`selector`", keys: &["matchLabels"], later: &["matchExpressions"] };
@@ -56,7 +57,7 @@ const RULES: [FailureRule; 6] = [
     FailureRule::Pause,
     FailureRule::Reject,
 ];
-const MODES: [(&str, Mode); 2] = [("Enforce", Mode::Enforce), ("Disabled", Mode::Disabled)];
+const MODES: [Mode; 3] = [Mode::Enforce, Mode::Shadow, Mode::Disabled];
 
 /// Memory for the batch of the largest event: as received, as handed over, as the guest works on it and as it comes back.
 const MEMORY_PER_EVENT: usize = 8;
@@ -75,14 +76,17 @@ pub(crate) fn read(spec: &Node, meta: Meta, options: &Options<'_>, mistakes: &mu
     let limits = limits(fields.get("limits"), mistakes);
     let (rules, breaker) = failure(fields.get("failure"), mistakes);
     let state = state(fields.get("state"), mistakes);
-    let mode =
-        fields.get("mode").map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES, &["Shadow"]));
+    let mode = fields
+        .get("mode")
+        .map_or(Some(Mode::Enforce), |node| mistakes.word(node, "`mode`", &MODES.map(|mode| (mode.word(), mode)), &[]));
     let body = body::read(spec, &fields, options, mistakes);
+    let rollout = fields.get("rollout").and_then(|node| rollout::read(node, mode, body.as_ref(), mistakes));
     let sound = mistakes.count() == before;
     if let (Some(phase), Some(priority), Some(body), Some(mode)) = (phase, priority, body, mode) {
         let open = FailureRule::Reject;
         let failure = Failure { on_trap: open, on_timeout: open, on_reject: open, breaker };
-        let policy = FilterPolicy { meta, applies, matches, phase, priority, body, limits, state, failure, mode };
+        let policy =
+            FilterPolicy { meta, applies, matches, phase, priority, body, limits, state, failure, mode, rollout };
         set.policies.push(Draft { document: policy, given: rules, sound });
     }
 }

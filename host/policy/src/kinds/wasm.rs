@@ -46,7 +46,7 @@ pub(super) fn read(node: &Node, options: &Options<'_>, mistakes: &mut Mistakes<'
     })
 }
 
-fn module(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ModuleRef> {
+pub(super) fn module(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ModuleRef> {
     let text = mistakes.string(node, "`module`")?;
     if text.starts_with("https:") || text.starts_with("oci:") {
         let scheme = text.split(':').next().unwrap_or_default();
@@ -83,7 +83,11 @@ fn digest(fields: &Fields<'_>, options: &Options<'_>, mistakes: &mut Mistakes<'_
         }
         return None;
     };
-    let text = mistakes.string(node, "`digest`")?;
+    digest_text(node, "`digest`", mistakes)
+}
+
+pub(super) fn digest_text(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<String> {
+    let text = mistakes.string(node, what)?;
     let hex = text.strip_prefix("sha256:").unwrap_or_default();
     if hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Some(text.to_owned());

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::common::{closed, duration, integer, name, reference, size, topics, words};
+use super::{
+    common::{closed, duration, integer, name, reference, size, topics, words},
+    rollout,
+};
 
 const CESQL: &str = "An expression of CloudEvents SQL, as in `type LIKE 'com.acme.%'`.";
 const PATTERN: &str =
@@ -77,11 +80,17 @@ pub(super) fn policy() -> Value {
         "limits": closed("What a call may cost.", limits, &[]),
         "state": closed("What it may keep, where it is granted `state`.", state, &[]),
         "failure": closed("What happens to an event that it could not decide, by cause.", failure, &[]),
-        "mode": words("Whether it decides.", &["Enforce", "Disabled"]),
+        "mode": words("Whether it decides, or only shows what it would decide.", &["Enforce", "Shadow", "Disabled"]),
+        "rollout": rollout::rollout(),
     });
     let mut policy = closed("What decides, and about which events.", properties, &["phase"]);
     policy["oneOf"] = json!(["wasm", "cesql", "sql", "pattern"].map(one));
     policy["not"] = json!({"required": ["targetRefs", "selector"]});
+    // A shadow has a baseline at most; what decides has a percentage.
+    policy["if"] = json!({"properties": {"mode": {"const": "Shadow"}}, "required": ["mode"]});
+    let only = json!({"propertyNames": {"const": "baseline"}});
+    policy["then"] = json!({"properties": {"rollout": only}});
+    policy["else"] = json!({"properties": {"rollout": {"required": ["percent"]}}});
     policy
 }
 

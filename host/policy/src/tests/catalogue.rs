@@ -52,7 +52,7 @@ pub(crate) fn examples() -> Vec<(&'static str, String)> {
         ("P108", policy("{wasm: {module: file:p.wasm}}")),
         ("P109", route("to: [{sink: billing}], unmatched: deadletter")),
         ("P110", policy("{phase: Admit, wasm: {module: file:p.wasm}, limits: {timeout: 20}}")),
-        ("P111", policy("{phase: Admit, wasm: {module: file:p.wasm}, rollout: {percent: 10}}")),
+        ("P111", policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}")),
         ("P112", route("to: []")),
         ("P113", "---\n- \n".repeat(201)),
         ("P120", "apiVersion: tidegate.dev/v1\nkind: Sink\nmetadata: {name: out}\nspec: {memory: {}}\n".to_owned()),
@@ -92,6 +92,11 @@ pub(crate) fn examples() -> Vec<(&'static str, String)> {
         ("P163", policy("{phase: Admit, wasm: {module: file:p.wasm}, limits: {memory: 16Mi, maxEventBytes: 4Mi}}")),
         ("P164", policy("{phase: Admit, wasm: {module: file:p.wasm}, state: {ttl: 1h}}")),
         ("P165", policy("{phase: Admit, cesql: type = 'a', limits: {timeout: 1s}}")),
+        ("P170", {
+            let digest = format!("sha256:{}", "0".repeat(64));
+            let module = format!("{{module: file:m.wasm, digest: {digest}}}");
+            policy(&format!("\n  phase: Admit\n  wasm: {module}\n  rollout: {{percent: 10, baseline: {digest}}}\n"))
+        }),
     ]
 }
 

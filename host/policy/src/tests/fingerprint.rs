@@ -68,6 +68,16 @@ fn every_change_of_meaning_shows() {
         ("<> 'test'", "<> 'best'"),
         ("failure: {onTrap: Retry}", "failure: {onTrap: Pause}"),
         ("[\">\", 100]", "[\">=\", 100]"),
+        ("percent: 15", "percent: 16"),
+        ("key: tenant", "key: subject"),
+        ("sha256:ab", "sha256:bb"),
+        ("masks/before.wasm", "masks/then.wasm"),
+        ("{fields: []}", "{fields: [a]}"),
+        ("errorRatio: 0.02", "errorRatio: 0.03"),
+        ("divergence: 0.25", "divergence: 0.5"),
+        ("latency: 8ms", "latency: 9ms"),
+        ("minEvents: 500", "minEvents: 501"),
+        ("window: 90s", "window: 91s"),
     ];
     for (from, to) in changes {
         assert!(EVERYTHING.contains(from), "{from}");

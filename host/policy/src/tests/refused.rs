@@ -108,8 +108,7 @@ fn attributes_near_core_ones_must_be_listed() {
 #[test]
 fn what_comes_later_is_said_to_come_later() {
     let cases = [
-        with("rollout: {percent: 10}"),
-        with("mode: Shadow"),
+        with(&format!("rollout: {{percent: 10, promote: {{after: 1h}}, baseline: sha256:{}}}", "0".repeat(64))),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
     ];
@@ -192,6 +191,42 @@ fn a_breaker_of_a_policy_says_what_events_meet_meanwhile() {
         "P107",
         "`stamp`",
     );
+}
+
+#[test]
+fn a_rollout_says_from_what_to_what_and_for_how_many() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let rollout = |rest: &str| with(&format!("rollout: {{{rest}}}"));
+    let whole = |rest: &str| rollout(&format!("percent: 10, baseline: '{digest}', {rest}"));
+    super::good(&whole("key: source"));
+    super::good(&whole("abort: {errorRatio: 1, divergence: 0}"));
+    let shadow = |rest: &str| with(&format!("mode: Shadow, rollout: {{baseline: '{digest}'{rest}}}"));
+    super::good(&with("mode: Shadow"));
+    super::good(&shadow(""));
+    for key in ["percent: 10", "key: tenant", "abort: {}"] {
+        refused(&shadow(&format!(", {key}")), "P127", "beside `mode: Shadow`");
+    }
+    super::good(&rollout(&format!("percent: 0, baseline: {{digest: '{digest}'}}")));
+    for (text, code, says) in [
+        (rollout("percent: 10"), "P108", "`rollout` needs the key `baseline`"),
+        (rollout(&format!("baseline: '{digest}'")), "P108", "`rollout` needs the key `percent`"),
+        (rollout("percent: 10, baseline: sha256:12"), "P161", "64 hex digits are needed"),
+        (rollout("percent: 10, baseline: {module: file:a.wasm}"), "P108", "`baseline` needs the key `digest`"),
+        (rollout(&format!("percent: 101, baseline: '{digest}'")), "P110", "from 0 to 100"),
+        (rollout(&format!("percent: -1, baseline: '{digest}'")), "P110", "from 0 to 100"),
+        (rollout(&format!("percent: 2.5, baseline: '{digest}'")), "P110", "from 0 to 100"),
+        (whole("key: data"), "P152", "`data` is not an attribute"),
+        (whole("key: partitionKey"), "P152", "did you mean `partitionkey`?"),
+        (whole("keys: a"), "P103", "did you mean `key`?"),
+        (whole("abort: {errorRatio: 5}"), "P110", "1 % is 0.01"),
+        (whole("abort: {errorRatio: '0.1'}"), "P107", "expected a number"),
+        (whole("abort: {minEvents: 0}"), "P110", "from 1 to"),
+        (whole("abort: {window: 1ms}"), "P110", "from 1s to"),
+        (whole("abort: {latency: 1m}"), "P110", "from 1ms to"),
+        (whole("abort: {errors: 5}"), "P103", "it has the keys errorRatio"),
+    ] {
+        refused(&text, code, says);
+    }
 }
 
 #[test]

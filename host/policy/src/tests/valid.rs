@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
-    Applies, Body, Breaker, Capability, Condition, Delivery, Effect, FailureRule, FilterPolicy, Isolation, Level,
-    Limits, Malformed, Mode, ModuleRef, Phase, PolicyBreaker, RateKey, RateLimit, Retry, State, Unmatched, Window,
+    Abort, Applies, Baseline, Body, Breaker, Capability, Condition, Delivery, Effect, FailureRule, FilterPolicy,
+    Isolation, Level, Limits, Malformed, Mode, ModuleRef, Phase, PolicyBreaker, RateKey, RateLimit, Retry, State,
+    Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -106,6 +107,19 @@ fn every_option_of_a_policy_is_read() {
     let (window, pause) = (Duration::from_mins(2), Duration::from_secs(30));
     let breaker = PolicyBreaker { failures: 9, window, pause, then: FailureRule::Bypass };
     assert_eq!(mask.failure.breaker, Some(breaker));
+
+    let rollout = mask.rollout.as_ref().unwrap();
+    assert_eq!((rollout.percent, rollout.key.as_deref()), (15, Some("tenant")));
+    let baseline = Baseline {
+        digest: format!("sha256:{}", "ab".repeat(32)),
+        module: Some(ModuleRef::File("masks/before.wasm".into())),
+        config: Some(json!({"fields": []})),
+    };
+    assert_eq!(rollout.baseline, baseline);
+    let (latency, window) = (Some(Duration::from_millis(8)), Duration::from_secs(90));
+    let abort = Abort { error_ratio: 0.02, divergence: Some(0.25), latency, min_events: 500, window };
+    assert_eq!(rollout.abort, abort);
+    assert_eq!(audit.rollout, None);
 
     assert_eq!(audit.applies, Applies::Selector([("team".to_owned(), "billing".to_owned())].into()));
     assert!(audit.applies_to(&documents.routes[0]), "a policy of `system` is for routes of other namespaces");

@@ -6,6 +6,7 @@
 
 mod host;
 mod policies;
+mod rollouts;
 mod routes;
 mod sheet;
 
@@ -54,6 +55,8 @@ impl Collector for Figures {
         sheet.host(&self.picture)?;
         sheet.routes(&self.picture)?;
         sheet.policies(&self.picture)?;
+        sheet.rollouts(&self.picture)?;
+        sheet.shadows(&self.picture)?;
         sheet.lanes(&self.picture)?;
         sheet.sinks(&self.picture)?;
         sheet.state_kept(&self.picture)?;

@@ -70,6 +70,14 @@ fn shown(planned: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         let (module, version) = (text(policy, "module"), text(policy, "version"));
         let digest = text(policy, "digest");
         writeln!(out, "  {} runs {module} {version} {}", text(policy, "policy"), human::digest(&digest))?;
+        let rollout = &policy["rollout"];
+        if policy["shadow"] == true {
+            writeln!(out, "    in shadow: it decides nothing, and what it would decide is counted")?;
+        }
+        if let Some(percent) = rollout["percent"].as_u64() {
+            let baseline = text(rollout, "baseline");
+            writeln!(out, "    for {percent} % of its keys, {} for the others", human::digest(&baseline))?;
+        }
     }
     let difference = super::difference(&planned["documents"]);
     writeln!(out, "generation {} would be live: {difference}", text(planned, "generation"))?;

@@ -70,6 +70,8 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         table.row([format!("{} {}", text(found, "kind"), text(found, "name")), text(found, "pointer")]);
     }
     section(&table, out)?;
+    section(&rollouts(status), out)?;
+    shadows(status, out)?;
     let mut table = Table::new([("route", Align::Left), ("behind", Align::Right), ("state", Align::Left)]);
     for route in items(status, "routes") {
         let name = text(route, "route");
@@ -83,6 +85,47 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         table.row([text(sink, "sink"), text(sink, "pending"), text(sink, "trouble")]);
     }
     section(&table, out)
+}
+
+/// Both versions of each policy that has two.
+fn rollouts(status: &Value) -> Table {
+    let counts = ["events", "failed", "refused"];
+    let columns = [("rollout", Align::Left), ("keys", Align::Right), ("version", Align::Left)];
+    let mut table = Table::new(columns.into_iter().chain(counts.map(|count| (count, Align::Right))));
+    for found in items(status, "rollouts") {
+        let percent = found["percent"].as_u64().unwrap_or_default();
+        for (version, keys) in [("candidate", percent), ("baseline", 100 - percent.min(100))] {
+            let decided = &found["decided"][version];
+            let counts = counts.map(|count| human::count(decided[count].as_u64().unwrap_or_default()));
+            let row = [text(found, "policy"), format!("{keys} %"), version.to_owned()];
+            table.row(row.into_iter().chain(counts));
+        }
+    }
+    table
+}
+
+/// What policies in shadow would do differently.
+fn shadows(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
+    const OUTCOMES: [&str; 8] = ["same", "drop", "reject", "hold", "keep", "reroute", "change", "fail"];
+    let columns = [("shadow", Align::Left)].into_iter().chain(OUTCOMES.map(|outcome| (outcome, Align::Right)));
+    let mut table = Table::new(columns.chain([("skipped", Align::Right)]));
+    let mut examples = Table::new(["would", "event", "route", "why"].map(|name| (name, Align::Left)));
+    for found in items(status, "shadows") {
+        let count = |value: &Value| human::count(value.as_u64().unwrap_or_default());
+        let counts = OUTCOMES.map(|outcome| count(&found["outcomes"][outcome]));
+        table.row([text(found, "policy")].into_iter().chain(counts).chain([count(&found["skipped"])]));
+        for example in items(found, "examples") {
+            let id = human::plain(&text(example, "id"));
+            examples.row([
+                text(example, "outcome"),
+                id,
+                text(example, "route"),
+                human::plain(&text(example, "reason")),
+            ]);
+        }
+    }
+    section(&table, out)?;
+    section(&examples, out)
 }
 
 fn behind(lag: &Value) -> String {

@@ -60,6 +60,7 @@ impl From<Refusal> for Problem {
         let text = refusal.to_string();
         match refusal {
             Refusal::NotOwner(owner) => Problem::new(StatusCode::CONFLICT, text).with("owner", owner.into()),
+            Refusal::Elsewhere(change) => Problem::new(StatusCode::CONFLICT, text).with("change", change.into()),
             Refusal::Stale(_) => Problem::new(StatusCode::PRECONDITION_FAILED, text),
             Refusal::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, text),
             Refusal::Wrong(_) => Problem::new(StatusCode::BAD_REQUEST, text),

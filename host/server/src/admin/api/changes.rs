@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use tidegate_control::{
     Order, StoreError,
     history::Author,
-    orders::{Changed, DocumentName, Edit, Expect, Pausing},
+    orders::{Changed, DocumentName, Edit, Expect, Pausing, Promote},
 };
 use tidegate_event::Event;
+use tidegate_policy::amend::Promotion;
 
 use super::{
     Call,
@@ -157,6 +158,23 @@ pub(super) async fn rollback(call: Call) -> Result<Response, Problem> {
     nothing_else(&body)?;
     let author = author(&call, reason);
     let changed = call.api.desk.ask(|answer| Order::Rollback(to, author, answer)).await?;
+    Ok(answered(&shown(&changed, 0)))
+}
+
+pub(super) async fn promote(call: Call) -> Result<Response, Problem> {
+    let mut body = object(&call)?;
+    let percent = |number: &Value| number.as_u64().filter(|percent| *percent <= 100).and_then(|n| u8::try_from(n).ok());
+    let to = match body.remove("percent") {
+        None | Some(Value::Null) => Promotion::Done,
+        Some(number) => {
+            Promotion::Percent(percent(&number).ok_or_else(|| wrong("`percent` is a whole number from 0 to 100"))?)
+        }
+    };
+    let reason = reason(&mut body)?;
+    nothing_else(&body)?;
+    let policy = format!("{}/{}", call.part("namespace"), call.part("name"));
+    let promote = Promote { policy, to, dry_run: call.flag("dryRun")?, author: author(&call, reason) };
+    let changed = call.api.desk.ask(|answer| Order::Promote(promote, answer)).await?;
     Ok(answered(&shown(&changed, 0)))
 }
 

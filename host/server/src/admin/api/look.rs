@@ -14,8 +14,10 @@ use tidegate_control::{
     edit::Document,
     history::{Action, Entry, Outcome},
     kept,
+    rollouts::RolloutStatus,
+    shadows::ShadowStatus,
 };
-use tidegate_pipeline::CircuitState;
+use tidegate_pipeline::{CircuitState, rollout::Decided, shadow::Example};
 
 use super::{
     Call,
@@ -57,6 +59,8 @@ fn shown(picture: &Picture) -> Value {
         "conditions": conditions,
         "policies": policies,
         "unindexed": unindexed,
+        "rollouts": picture.rollouts.iter().map(rollout).collect::<Vec<_>>(),
+        "shadows": picture.shadows.iter().map(shadow).collect::<Vec<_>>(),
         "paused": paused,
         "swaps": picture.swaps,
         "refusals": picture.refusals,
@@ -84,7 +88,51 @@ fn unindexed(found: &Unindexed) -> Value {
 }
 
 pub(super) fn policy(policy: &KeptPolicy) -> Value {
-    json!({"policy": policy.policy, "module": policy.module, "version": policy.version, "digest": policy.digest})
+    let rollout = policy.rollout.as_ref();
+    json!({
+        "policy": policy.policy, "module": policy.module, "version": policy.version, "digest": policy.digest,
+        "rollout": rollout.map(|rollout| json!({"percent": rollout.percent, "baseline": rollout.baseline})),
+        "shadow": policy.shadow,
+    })
+}
+
+fn shadow(found: &ShadowStatus) -> Value {
+    let outcomes =
+        found.report.outcomes.iter().map(|(outcome, count)| (outcome.word().to_owned(), Value::from(*count)));
+    let example = |example: &Example| {
+        json!({
+            "outcome": example.outcome.word(), "id": example.id, "source": example.source, "route": *example.route,
+            "at": time(example.at_ms), "reason": example.reason,
+        })
+    };
+    json!({
+        "policy": *found.policy,
+        "digest": found.digest,
+        "against": found.against,
+        "outcomes": outcomes.collect::<serde_json::Map<_, _>>(),
+        "skipped": found.report.skipped,
+        "examples": found.report.examples.iter().map(example).collect::<Vec<_>>(),
+    })
+}
+
+fn rollout(found: &RolloutStatus) -> Value {
+    let taken_back = found.taken_back.as_ref();
+    let version = |decided: &Decided| {
+        json!({
+            "events": decided.events, "failed": decided.failed, "refused": decided.refused, "held": decided.held,
+            "paused": decided.paused,
+            "calls": decided.calls, "seconds": decided.time.as_secs_f64(),
+        })
+    };
+    json!({
+        "policy": *found.policy,
+        "percent": found.percent,
+        "wanted": found.wanted,
+        "key": found.key,
+        "baseline": found.baseline,
+        "decided": {"candidate": version(&found.candidate_decided), "baseline": version(&found.baseline_decided)},
+        "takenBack": taken_back.map(|taken| json!({"at": time(taken.at_ms), "percent": taken.percent, "why": taken.why})),
+    })
 }
 
 /// A policy, and what its breaker does; null where it has none.
@@ -186,6 +234,8 @@ fn entry(entry: &Entry) -> Value {
         Action::Rollback => "rollback",
         Action::Start => "start",
         Action::Tap => "tap",
+        Action::Promote => "promote",
+        Action::Abort => "abort",
     };
     json!({
         "number": entry.number,

@@ -90,7 +90,7 @@ fn meaning(status: u16) -> &'static str {
         401 => "no token, or one that is not known",
         403 => "the role is missing",
         404 => "there is no such thing",
-        409 => "somebody else owns the documents: the problem names who",
+        409 => "somebody else owns the documents: the problem names who, or what is to be changed there",
         412 => "an entity tag does not fit any more",
         413 => "the body is too large",
         422 => "refused: the problem lists what is wrong, and nothing was changed",
@@ -108,9 +108,27 @@ fn schemas() -> Value {
     let object = |properties: Value| json!({"type": "object", "properties": properties});
     let event = json!({"type": "object", "description": "a CloudEvent in the JSON format"});
     let names = list(&text);
-    json!({
+    let beside = json!({
+        "Promote": object(json!({"percent": {"type": ["integer", "null"]}, "reason": maybe})),
+        "Version": object(json!({
+            "events": number, "failed": number, "refused": number, "held": number, "paused": number, "calls": number, "seconds": {"type": "number"},
+        })),
+        "Rollout": object(json!({
+            "policy": text, "percent": number, "wanted": number, "key": maybe, "baseline": text,
+            "decided": object(json!({"candidate": of("Version"), "baseline": of("Version")})),
+            "takenBack": {"type": ["object", "null"], "properties": {"at": text, "percent": number, "why": text}},
+        })),
+        "Shadow": object(json!({
+            "policy": text, "digest": text, "against": maybe, "outcomes": {"type": "object", "additionalProperties": number},
+            "skipped": number,
+            "examples": list(&object(json!({
+                "outcome": text, "id": text, "source": text, "route": text, "at": text, "reason": maybe,
+            }))),
+        })),
+    });
+    let mut all = json!({
         "Problem": object(json!({
-            "type": text, "title": text, "status": number, "detail": text, "owner": text, "diagnostics": list(&of("Diagnostic")),
+            "type": text, "title": text, "status": number, "detail": text, "owner": text, "change": text, "diagnostics": list(&of("Diagnostic")),
         })),
         "Diagnostic": object(json!({
             "code": text, "message": text, "hint": maybe, "file": maybe, "line": number, "column": number, "text": text,
@@ -124,6 +142,8 @@ fn schemas() -> Value {
         "Difference": object(json!({"added": names, "changed": names, "removed": names})),
         "Policy": object(json!({
             "policy": text, "module": text, "version": text, "digest": text, "breaker": of("Breaker"),
+            "rollout": {"type": ["object", "null"], "properties": {"percent": number, "baseline": text}},
+            "shadow": flag,
         })),
         "Breaker": {
             "type": ["object", "null"],
@@ -159,6 +179,7 @@ fn schemas() -> Value {
             "phase": text, "generation": maybe, "owner": text, "pin": {"type": ["object", "null"]},
             "conditions": list(&of("Condition")), "policies": list(&of("Policy")), "routes": list(&json!({"type": "object"})),
             "lanes": list(&json!({"type": "object"})), "sinks": list(&json!({"type": "object"})),
+            "rollouts": list(&of("Rollout")), "shadows": list(&of("Shadow")),
             "paused": list(&json!({"type": "object"})), "swaps": number, "refusals": number,
             "unindexed": list(&object(json!({"kind": text, "name": text, "pointer": text}))),
         })),
@@ -174,7 +195,11 @@ fn schemas() -> Value {
                 "route": text, "fate": text, "by": maybe, "reason": maybe, "sinks": names, "outputs": number, "steps": list(&of("Step")),
             }))),
         })),
-    })
+    });
+    if let (Some(all), Value::Object(beside)) = (all.as_object_mut(), beside) {
+        all.extend(beside);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -200,6 +200,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..POST
     },
     Operation {
+        path: "/v1/policies/{namespace}/{name}/promote",
+        id: "promotePolicy",
+        summary: "Takes a policy's rollout on to a percentage of the keys, or, without one, to all of them for good",
+        query: &[DRY_RUN],
+        body: Body::Json("Promote", SMALL),
+        answer: "Changed",
+        problems: &[404, 409, 413, 422, 507],
+        handler: |call| Box::pin(changes::promote(call)),
+        ..POST
+    },
+    Operation {
         path: "/v1/routes/{namespace}/{name}/pause",
         id: "pauseRoute",
         summary: "Holds the sources of a route where they stand, over restarts as well",

@@ -17,17 +17,20 @@ pub(crate) async fn documents(at: &HostArgs, paths: &[PathBuf]) -> anyhow::Resul
     for file in host::read(paths)?.files {
         let folder = Path::new(&file.path).parent().unwrap_or(Path::new("")).to_owned();
         for piece in tidegate_policy::names::pieces(&file) {
-            let module = piece.value["spec"]["wasm"]["module"].as_str().and_then(|module| module.strip_prefix("file:"));
+            let file = |module: &serde_json::Value| {
+                module.as_str().and_then(|module| module.strip_prefix("file:")).map(str::to_owned)
+            };
+            if let Some(baseline) = file(&piece.value["spec"]["rollout"]["baseline"]["module"]) {
+                let (digest, bytes) = read(&folder.join(baseline)).await?;
+                upload(at, &digest, bytes).await?;
+            }
+            let module = file(&piece.value["spec"]["wasm"]["module"]);
             let Some(module) = module else {
                 texts.push(piece.text);
                 continue;
             };
             let path = folder.join(module);
-            let bytes = tokio::fs::read(&path).await;
-            let hint = "a module's path is relative to the folder of its document";
-            let bytes = bytes.or_problem(format!("the module {} cannot be read", path.display()), hint)?;
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            let digest = format!("sha256:{digest}");
+            let (digest, bytes) = read(&path).await?;
             texts.push(match piece.value["spec"]["wasm"]["digest"].as_str() {
                 Some(wanted) if wanted == digest => piece.text,
                 Some(_) => {
@@ -40,10 +43,19 @@ pub(crate) async fn documents(at: &HostArgs, paths: &[PathBuf]) -> anyhow::Resul
                     format!("---\n{value:#}\n")
                 }
             });
-            upload(at, &digest, bytes.into()).await?;
+            upload(at, &digest, bytes).await?;
         }
     }
     Ok(texts)
+}
+
+/// A module and its digest.
+async fn read(path: &Path) -> anyhow::Result<(String, Bytes)> {
+    let bytes = tokio::fs::read(path).await;
+    let hint = "a module's path is relative to the folder of its document";
+    let bytes = bytes.or_problem(format!("the module {} cannot be read", path.display()), hint)?;
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((format!("sha256:{digest}"), bytes.into()))
 }
 
 async fn upload(at: &HostArgs, digest: &str, bytes: Bytes) -> anyhow::Result<()> {

@@ -1,0 +1,46 @@
+//! `tidegate promote`: a policy's rollout to more keys, or to all of them.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::{
+    cli::Ending,
+    client::{HostArgs, escaped},
+    listing::Form,
+};
+
+/// Options of `promote`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --percent the rollout goes on; without, it is done: the module decides about all events, and `rollout` is taken out of the document. A \
+rollout that the host has taken back begins again. Where a folder owns the documents nothing is changed: it says what to write there.")]
+pub struct Args {
+    /// The policy, NAMESPACE/NAME or NAME [default namespace: default]
+    #[arg(value_name = "POLICY")]
+    policy: String,
+    /// Of the keys, 0 to 100, that meet the module
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: Option<u8>,
+    /// Verify and show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Why; stands in the history
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// How to write what changed
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    output: Form,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// Asks and shows.
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
+    let (namespace, name) = args.policy.split_once('/').unwrap_or(("default", &args.policy));
+    let path = format!("/v1/policies/{}/{}/promote?dryRun={}", escaped(namespace), escaped(name), args.dry_run);
+    let body = json!({"percent": args.percent, "reason": args.reason});
+    let changed = super::asked(args.host.post(&path, &body))?;
+    super::changed(&changed, if args.dry_run { "what it would be" } else { "live" }, args.output, out)?;
+    Ok(Ending::Fine)
+}
