@@ -106,7 +106,7 @@ fn route_plan(
                 matcher: matcher.clone(),
                 body,
                 failure: failure(policy.failure),
-                circuit: circuit(policy, decider, live),
+                circuit: circuit(policy, &decider, live),
                 meter: live.meters().of(&id, &digest),
                 share: share.clone(),
             }));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_matching::{Matcher, Names};
 use tidegate_pipeline::{
+    Meter,
     plan::{FailureRule, FailureRules, Stage},
     shadow::{Report, Shadow, ShadowPlan, ShadowStages, ShadowTarget, Task},
 };
@@ -75,11 +76,15 @@ impl Shadows {
         let matcher = Matcher::policy(&policy.matches);
         let stages = |decider: Option<&Decider>| {
             let bodies = decider.map(Decider::bodies).unwrap_or_default().into_iter();
+            // Its own: nothing of it is among the metrics of what decides.
+            let meter = Meter::new(&shadow.policy, &decider.map(Decider::digest).unwrap_or_default());
             let stage = |body| Stage {
                 policy: shadow.policy.clone(),
                 matcher: matcher.clone(),
                 body,
                 failure: ENDS,
+                circuit: None,
+                meter: meter.clone(),
                 share: None,
             };
             ShadowStages::new(name.clone(), bodies.map(stage).collect())

@@ -3,7 +3,7 @@
 pub mod dry;
 pub mod shadow;
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Instant};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tidegate_engine::{Applied, Assigned, Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{

@@ -143,7 +143,15 @@ impl ShadowStages {
     /// In the order they run.
     pub fn new(route: Arc<str>, stages: Vec<Stage>) -> ShadowStages {
         let (targets, unmatched) = (Vec::new(), Unmatched::Drop);
-        let route = RoutePlan { id: route, stages, shadows: Vec::new(), targets, unmatched, dead_letter: None };
+        let route = RoutePlan {
+            id: route,
+            stages,
+            shadows: Vec::new(),
+            targets,
+            unmatched,
+            dead_letter: None,
+            stamp: false,
+        };
         ShadowStages(SourcePlan::new(MalformedRule::Skip, None, vec![Arc::new(route)]))
     }
 }
@@ -253,7 +261,7 @@ impl Reserved {
 impl Task {
     /// Ends when no plan names the shadow any more. Works at most half of the time: a shadow that is slow is skipped more often.
     pub async fn run(mut self) {
-        let mut bench = Workbench::default();
+        let mut bench = Workbench { dry: true, ..Workbench::default() };
         while let Some(lot) = self.0.recv().await {
             let begin = Instant::now();
             let found = lot.compared(&mut bench).await;

@@ -109,6 +109,11 @@ fn schemas() -> Value {
     let event = json!({"type": "object", "description": "a CloudEvent in the JSON format"});
     let names = list(&text);
     let beside = json!({
+        "Breaker": {
+            "type": ["object", "null"],
+            "description": "of a policy's status: closed, open (its module is not asked) or half_open (one event is tried)",
+            "properties": {"state": text, "since": maybe, "cause": maybe},
+        },
         "Promote": object(json!({"percent": {"type": ["integer", "null"]}, "reason": maybe})),
         "Version": object(json!({
             "events": number, "failed": number, "refused": number, "held": number, "paused": number, "calls": number, "seconds": {"type": "number"},
@@ -145,11 +150,6 @@ fn schemas() -> Value {
             "rollout": {"type": ["object", "null"], "properties": {"percent": number, "baseline": text}},
             "shadow": flag,
         })),
-        "Breaker": {
-            "type": ["object", "null"],
-            "description": "of a policy's status: closed, open (its module is not asked) or half_open (one event is tried)",
-            "properties": {"state": text, "since": maybe, "cause": maybe},
-        },
         "Changed": object(json!({
             "generation": text, "live": flag, "documents": of("Difference"), "policies": list(&of("Policy")), "sample": of("Effect"),
         })),
