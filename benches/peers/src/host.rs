@@ -110,8 +110,7 @@ impl To {
     }
 }
 
-const POISONED: &str =
-    r#"{phase: Validate, wasm: {module: "file:filter.wasm"}, failure: {onTrap: DeadLetter, onTimeout: Pause, onReject: Pause}}"#;
+const POISONED: &str = r#"{phase: Validate, wasm: {module: "file:filter.wasm"}, failure: {onTrap: DeadLetter, onTimeout: Pause, onReject: Pause}}"#;
 
 fn document(kind: &str, name: &str, spec: &str) -> String {
     format!("---\napiVersion: tidegate.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")

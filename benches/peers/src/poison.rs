@@ -17,15 +17,20 @@ const POISON: usize = 1000;
 const TOPICS: [&str; 2] = ["clean", "poisoned"];
 
 pub(crate) fn run(report: &mut Report) {
-    report.section(&format!("Kafka to Kafka with one filter: {EVENTS} events of 1 KiB, one in {POISON} of which traps it; CPU time an event"));
+    report.section(&format!(
+        "Kafka to Kafka with one filter: {EVENTS} events of 1 KiB, one in {POISON} of which traps it; CPU time an event"
+    ));
     let broker = Kafka::start().unwrap_or_else(|error| panic!("{error}"));
     let filter = build::guest("poison");
     for topic in TOPICS {
         broker.topic(topic, 1);
-        broker.write(topic, (0..EVENTS).map(|n| match n % POISON {
-            0 if topic == TOPICS[1] => kafka::record(n).header("ce_poison", "trap"),
-            _ => kafka::record(n),
-        }));
+        broker.write(
+            topic,
+            (0..EVENTS).map(|n| match n % POISON {
+                0 if topic == TOPICS[1] => kafka::record(n).header("ce_poison", "trap"),
+                _ => kafka::record(n),
+            }),
+        );
     }
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {

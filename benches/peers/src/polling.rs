@@ -18,14 +18,7 @@ use rdkafka::{
 };
 use tidegate_brokers::kafka::Kafka;
 
-use crate::{
-    cores::Core,
-    kafka,
-    measure::median_of,
-    party::Party,
-    relay::EVENTS,
-    report::Report,
-};
+use crate::{cores::Core, kafka, measure::median_of, party::Party, relay::EVENTS, report::Report};
 
 /// First argument of this program when it is to read: `WAY BROKERS GROUP`.
 pub(crate) const COMMAND: &str = "poll-kafka";
@@ -37,7 +30,9 @@ const WAYS: [&str; 2] = ["one-queue", "split-queues"];
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(report: &mut Report) {
-    report.section(&format!("Kafka: {EVENTS} messages of 1 KiB read from {PARTITIONS} partitions; CPU time of the process a message"));
+    report.section(&format!(
+        "Kafka: {EVENTS} messages of 1 KiB read from {PARTITIONS} partitions; CPU time of the process a message"
+    ));
     let broker = Kafka::start().unwrap_or_else(|error| panic!("{error}"));
     broker.topic(IN, PARTITIONS);
     broker.write(IN, (0..EVENTS).map(kafka::record));

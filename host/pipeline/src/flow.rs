@@ -451,7 +451,12 @@ impl<'a> Flow<'a> {
     }
 
     /// What a stage is going to be asked about: original row, and the event.
-    pub(crate) fn asked_about(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) -> Vec<(u32, Event)> {
+    pub(crate) fn asked_about(
+        &mut self,
+        route: Ruled<'_>,
+        position: usize,
+        bench: &mut Workbench,
+    ) -> Vec<(u32, Event)> {
         let rows = self.rows(route, route.stage(position), bench);
         rows.into_iter().map(|row| (self.origin(row), self.events()[row as usize].clone())).collect()
     }

@@ -10,7 +10,11 @@ use std::{
 use serde_json::Value;
 use tidegate_control::Connectors;
 use tidegate_event::Event;
-use tidegate_policy::{File, Options, cases::Verdict, spec::{Body, FilterPolicy}};
+use tidegate_policy::{
+    File, Options,
+    cases::Verdict,
+    spec::{Body, FilterPolicy},
+};
 
 use crate::{
     cli::Ending,
