@@ -23,7 +23,7 @@ mod relay;
 mod upstream;
 
 // The benchmarks' own, and not their crate: that links the whole host.
-#[path = "../../src/measure.rs"]
+#[path = "../../../host/server/src/measure.rs"]
 #[allow(dead_code, unreachable_pub, reason = "who compares within a process needs more of it")]
 mod measure;
 #[path = "../../src/orders.rs"]
