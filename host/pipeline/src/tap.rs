@@ -233,12 +233,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// `None` where nobody looks at the policy.
-    pub(crate) fn note(
-        flow: &mut Flow<'_>,
-        route: Ruled<'_>,
-        position: usize,
-        bench: &mut Workbench,
-    ) -> Option<Asked> {
+    pub(crate) fn note(flow: &mut Flow<'_>, route: Ruled<'_>, position: usize, bench: &mut Workbench) -> Option<Asked> {
         let tapping = bench.tapping.clone()?;
         let policy = &route.route.stages[position].policy;
         if tapping.at(route.route, |at| *at == At::Policy(policy.clone())).is_empty() {

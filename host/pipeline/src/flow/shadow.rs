@@ -143,15 +143,8 @@ impl ShadowStages {
     /// In the order they run.
     pub fn new(route: Arc<str>, stages: Vec<Stage>) -> ShadowStages {
         let (targets, unmatched) = (Vec::new(), Unmatched::Drop);
-        let route = RoutePlan {
-            id: route,
-            stages,
-            shadows: Vec::new(),
-            targets,
-            unmatched,
-            dead_letter: None,
-            stamp: false,
-        };
+        let route =
+            RoutePlan { id: route, stages, shadows: Vec::new(), targets, unmatched, dead_letter: None, stamp: false };
         ShadowStages(SourcePlan::new(MalformedRule::Skip, None, vec![Arc::new(route)]))
     }
 }
