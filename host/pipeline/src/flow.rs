@@ -362,10 +362,7 @@ impl<'a> Flow<'a> {
 
     async fn stage(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) {
         let stage = &route.route.stages[position];
-        let mut rows = self.rows(route, route.stage(position), bench);
-        if let Some(share) = &stage.share {
-            rows.retain(|&row| share.takes(&self.original[self.origin(row) as usize]));
-        }
+        let rows = self.taken(route, position, bench);
         if rows.is_empty() {
             return;
         }
@@ -457,8 +454,17 @@ impl<'a> Flow<'a> {
         position: usize,
         bench: &mut Workbench,
     ) -> Vec<(u32, Event)> {
-        let rows = self.rows(route, route.stage(position), bench);
+        let rows = self.taken(route, position, bench);
         rows.into_iter().map(|row| (self.origin(row), self.events()[row as usize].clone())).collect()
+    }
+
+    /// The rows that a stage is for: its conditions hold, and they are of its share.
+    fn taken(&mut self, route: Ruled<'_>, position: usize, bench: &mut Workbench) -> Vec<u32> {
+        let mut rows = self.rows(route, route.stage(position), bench);
+        if let Some(share) = &route.route.stages[position].share {
+            rows.retain(|&row| share.takes(&self.original[self.origin(row) as usize]));
+        }
+        rows
     }
 
     /// The rows that a rule holds for.

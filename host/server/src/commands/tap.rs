@@ -179,6 +179,10 @@ impl Seen<'_> {
 
     fn save(&mut self, file: &Path, value: &Value) -> anyhow::Result<()> {
         let kind = text(value, "kind");
+        if matches!(kind.as_str(), "cesql" | "pattern") {
+            let hint = "cases are for modules; look at its events with `tidegate tap --no-redact`";
+            return Err(problem("the policy has no module that a case could be about", hint));
+        }
         if self.kind.get_or_insert_with(|| kind.clone()) != &kind {
             let hint = "save its events with `tidegate tap --no-redact -o json`, and use `tidegate eval --save`";
             return Err(problem("the module has several interfaces: one of them alone makes no case", hint));
