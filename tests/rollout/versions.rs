@@ -85,6 +85,34 @@ async fn a_version_that_holds_a_lane_is_taken_back_whatever_the_number_of_its_ev
     }
 }
 
+/// A breaker keeps it from failing often enough to be judged by that: the lane that waits for it is enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_whose_breaker_stops_a_lane_is_taken_back() {
+    let mut rig = Rig::new();
+    let [baseline, _] = modules(rig.dir());
+    rig.apply(&policy("before.wasm", "")).await;
+    let failure = "failure: {onTrap: DeadLetter, breaker: {failures: 1, pause: 10m, then: Pause}}";
+    rig.apply(&policy("after.wasm", &format!(", {failure}{}", rollout(50, &baseline)))).await;
+    let guilty = (0..64).find(|number| meets(&key(*number), 50)).expect("one of half of the keys");
+    rig.push("in", keyed(64, |number| number == guilty));
+    rig.settled("in", 64).await;
+    rig.push("in", keyed(64, |_| false));
+    rig.lane("in", |state| matches!(state, LaneState::Paused { .. } | LaneState::Held { .. })).await;
+    within("the rollout is taken back", async {
+        loop {
+            rig.control.rollouts_due().await;
+            if rig.control.judge().await.is_some() {
+                return;
+            }
+        }
+    })
+    .await;
+    rig.settled("in", 128).await;
+    let first: Vec<usize> = (0..64).filter(|number| *number != guilty).collect();
+    assert_eq!(rig.ids("out"), events::expected(first.into_iter().chain(0..64)));
+    assert_eq!(rig.ids("dlq"), events::expected([guilty]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fails_on_both_versions_takes_nothing_back() {
     let mut rig = Rig::new();

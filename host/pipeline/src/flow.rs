@@ -610,6 +610,7 @@ impl<'a> Flow<'a> {
             FailureRule::DeadLetter | FailureRule::Drop | FailureRule::Bypass => false,
         };
         if waits {
+            self.failing.push((stage, HoldWhy::Pause));
             // Not until a person acts: one event is tried now and then.
             self.hold_at(origin, HoldWhy::Retry, plan, reason);
             return false;
