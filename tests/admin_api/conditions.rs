@@ -39,8 +39,7 @@ fn a_policy_without_a_module_is_deployed_and_explained_like_any_other() {
     let said = host.run(&["status"]).fine();
     assert!(said.contains("held against every event") && said.contains("policy default/guard"), "{said}");
     let metrics = crate::rig::request::get(&host.address, "/metrics").expect("metrics").body;
-    let dropped =
-        r#"tidegate_dropped_total{route="default/main",policy="default/guard",reason="not: NOT EXISTS subject"} 1"#;
+    let dropped = r#"tidegate_route_dropped_total{route="default/main",policy="default/guard",reason="not: NOT EXISTS subject"} 1"#;
     assert!(metrics.contains(dropped), "{metrics}");
 
     // Another expression is another digest: the history names the policy.
