@@ -56,7 +56,10 @@ async fn a_rust_filter_that_fails_says_why_in_its_own_words() {
             ("index", "fault: trap: panic: index out of bounds: the len is 2 but the index is 3"),
             ("deadlock", "fault: trap: panic: "),
             ("deep", "fault: trap: wasm trap: "),
-            ("memory", "fault: memory limit: linear memory in bytes would exceed 75497472"),
+            (
+                "memory",
+                "fault: memory limit: linear memory in bytes would exceed 75497472: out of memory: 1048576 bytes were refused",
+            ),
             ("exit", "fault: trap: wasm trap: wasm `unreachable` instruction executed"),
         ],
     )

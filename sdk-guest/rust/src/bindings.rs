@@ -1,6 +1,6 @@
 //! The generated bindings of the contract, and the one unchecked step of the SDK: text that the host has checked.
 //!
-//! The only place with unsafe code. Nothing here is meant to be named by authors; the attribute macros are. The modules below
+//! The only place with unsafe code beside the allocator. Nothing here is meant to be named by authors; the attribute macros are. The modules below
 //! are generated (`tests/bindings.rs`), one for each exported interface.
 #![allow(
     unsafe_code,

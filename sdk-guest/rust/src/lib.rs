@@ -34,6 +34,8 @@ mod failure;
 #[doc(hidden)]
 pub mod label;
 pub mod log;
+#[cfg(target_family = "wasm")]
+mod memory;
 pub mod metrics;
 pub mod module;
 mod names;
