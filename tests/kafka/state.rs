@@ -94,9 +94,9 @@ fn what_comes_again_and_is_known_is_acknowledged_without_a_call() {
     let mut host = once.line.start(0);
     once.finish(&mut host);
     let admin = host.admin();
-    host.until("all is counted", || (counted(&admin, "tidegate_received") >= 150).then_some(()));
+    host.until("all is counted", || (counted(&admin, "tidegate_route_settled") >= 150).then_some(()));
     // Of the 300 that came again nobody was asked anything, and the filter still knows them: it drops 50 that have their ids.
-    let counts = ["tidegate_received", "tidegate_dropped"].map(|name| counted(&admin, name));
+    let counts = ["tidegate_route_settled", "tidegate_route_dropped"].map(|name| counted(&admin, name));
     assert_eq!(counts, [150, 50]);
     assert!(host.stop().success());
     assert_eq!(once.out(), (0..500).chain(550..650).collect::<Vec<_>>(), "each id once, and none decided anew");
