@@ -155,7 +155,14 @@ fn what_is_damaged_is_said_to_be_and_left_as_it_is() {
         ("something else", b"not a store".repeat(1000)),
     ] {
         fs::write(&path, &content).unwrap();
-        match Store::open(&path, Options::default()) {
+        // The store before lets go of the file a moment after it was dropped.
+        let opened = loop {
+            match Store::open(&path, Options::default()) {
+                Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+                opened => break opened,
+            }
+        };
+        match opened {
             Err(OpenError::Damaged { .. } | OpenError::Failed { .. }) => {}
             Err(error) => panic!("{what}: {error}"),
             Ok(_) => panic!("{what}: taken for good"),

@@ -13,7 +13,7 @@ use tidegate_connector_kafka::Kafka;
 use tidegate_event::json::Validate;
 use tidegate_event::{Event, binary, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) fn broker() -> &'static Broker {
     Broker::shared()
