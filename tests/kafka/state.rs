@@ -102,6 +102,24 @@ fn what_comes_again_and_is_known_is_acknowledged_without_a_call() {
     assert_eq!(once.out(), (0..500).chain(550..650).collect::<Vec<_>>(), "each id once, and none decided anew");
 }
 
+/// Else the group would seem to lag behind until the next message comes.
+#[test]
+fn what_comes_again_and_is_known_is_committed_though_nothing_follows() {
+    let mut once = Once::new("kafka_state_last", 1);
+    let group = once.line.kafka.group(once.line.name, &once.line.topic("in"));
+    once.write(0..300);
+    let mut host = once.line.start(0);
+    once.finish(&mut host);
+    assert!(host.stop().success());
+
+    group.take_back(0, 100);
+    assert_eq!(once.line.settled(), 100);
+    let mut host = once.line.start(0);
+    once.finish(&mut host);
+    assert!(host.stop().success());
+    assert_eq!(once.out(), (0..300).collect::<Vec<_>>(), "and decided once");
+}
+
 #[test]
 fn where_somebody_else_has_set_the_offset_nothing_is_remembered() {
     let mut once = Once::new("kafka_state_set", 1);

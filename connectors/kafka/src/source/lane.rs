@@ -260,6 +260,8 @@ impl Lane for KafkaLane {
         };
         self.settled = from..mark.position;
         self.partition.token().adopt(mark.word);
+        // Told now: perhaps nothing comes behind it whose settling would tell.
+        self.partition.was_settled(mark.position);
         Ok(Resumed::Here)
     }
 

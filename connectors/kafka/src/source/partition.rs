@@ -125,6 +125,11 @@ impl Partition {
         self.queue().is_none()
     }
 
+    /// A lane before this one has settled what is before this position.
+    pub(super) fn was_settled(&self, position: i64) {
+        self.shared.settled.fetch_max(position, Ordering::AcqRel);
+    }
+
     /// The position to commit, where the broker does not know it.
     pub(super) fn uncommitted(&self) -> Option<i64> {
         let settled = self.shared.settled.load(Ordering::Acquire);
