@@ -169,6 +169,17 @@ impl Fate {
             | Fate::Bypassed { stage, .. } => *stage,
         }
     }
+
+    /// Why the policy did not decide, or `reject`; `None`: it dropped the event, as intended.
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        match self {
+            Fate::Dropped { .. } => None,
+            Fate::DroppedByFailure { cause, .. }
+            | Fate::DeadLetter { cause, .. }
+            | Fate::Rejected { cause, .. }
+            | Fate::Bypassed { cause, .. } => Some(cause),
+        }
+    }
 }
 
 /// Whether whoever sent the events waits for an answer.
@@ -263,12 +274,7 @@ impl<'a> Flow<'a> {
             let tapped = Asked::note(self, route, position, bench);
             // Stages that are passed over have changed nothing.
             self.shadow(route.route, before..=position);
-            let (share, asked) = (route.route.stages[position].share.as_ref(), self.asked.len());
-            let begin = share.map(|_| Instant::now());
             self.stage(route, position, bench).await;
-            if let (Some(share), Some(begin)) = (share, begin.filter(|_| self.asked.len() > asked)) {
-                share.called(begin.elapsed());
-            }
             if let Some(tapped) = tapped {
                 tapped.show(self, route.route, &route.route.stages[position]);
             }
@@ -420,6 +426,9 @@ impl<'a> Flow<'a> {
                 let gave_up = worker.gave_up();
                 if !bench.dry {
                     stage.meter.called(took);
+                    if let Some(share) = &stage.share {
+                        share.called(took);
+                    }
                     bench.weigh(guest, &stage.meter);
                 }
                 let Answer { mut decisions, outputs, names, pairs } = answer;

@@ -76,18 +76,12 @@ impl PolicyCounts {
     /// One of those that passed so far did not.
     fn ended(&mut self, fate: &Fate) {
         self.passed = self.passed.saturating_sub(1);
-        let (cause, bypassed) = match fate {
-            Fate::Dropped { .. } => {
-                self.dropped += 1;
-                return;
-            }
-            Fate::Bypassed { cause, .. } => (*cause, 1),
-            Fate::DroppedByFailure { cause, .. } | Fate::DeadLetter { cause, .. } | Fate::Rejected { cause, .. } => {
-                (*cause, 0)
-            }
+        let Some(cause) = fate.cause() else {
+            self.dropped += 1;
+            return;
         };
         let Some(at) = CAUSES.iter().position(|known| *known == cause) else { return };
-        self.bypassed[at] += bypassed;
+        self.bypassed[at] += u64::from(matches!(fate, Fate::Bypassed { .. }));
         match cause {
             "reject" => self.rejected += 1,
             _ => self.failed[at] += 1,

@@ -16,7 +16,7 @@ use std::{
 use tidegate_event::Event;
 
 use crate::{
-    flow::{Fate, Flow, HoldWhy},
+    flow::{Flow, HoldWhy},
     plan::RoutePlan,
 };
 
@@ -183,16 +183,10 @@ pub(crate) fn count(route: &RoutePlan, flow: &Flow<'_>, limit: u32) {
         }
     }
     for (_, fate) in flow.fates.iter().filter(|(row, _)| *row < limit) {
-        let (stage, cause) = match fate {
-            Fate::Dropped { stage, .. } => (*stage, "drop"),
-            Fate::DroppedByFailure { stage, cause }
-            | Fate::Bypassed { stage, cause }
-            | Fate::DeadLetter { stage, cause, .. }
-            | Fate::Rejected { stage, cause, .. } => (*stage, *cause),
-        };
-        if let Some(share) = share(stage) {
+        if let Some(share) = share(fate.stage()) {
             let counters = share.counters();
-            let counter = if matches!(cause, "drop" | "reject") { &counters.refused } else { &counters.failed };
+            let counter =
+                if matches!(fate.cause(), None | Some("reject")) { &counters.refused } else { &counters.failed };
             counter.fetch_add(1, Relaxed);
         }
     }
