@@ -34,6 +34,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    client::HostArgs,
     listing::{self, Form},
     problem::OrProblem as _,
 };
@@ -51,6 +52,24 @@ pub(crate) enum Output {
 pub(crate) fn asked<T>(asking: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.or_problem("no connection can be made", "look at the limits on open files (`ulimit -n`)")?.block_on(asking)
+}
+
+/// Namespace and name of an id as people write it: `NAMESPACE/NAME`, or `NAME` in the namespace `default`.
+pub(crate) fn namespace_and_name(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or(("default", id))
+}
+
+/// What all changes of a host's documents are told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChangeArgs {
+    /// Why; stands in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// How to write what changed
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Form,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
 }
 
 /// What a change came to; `how` is `live`, or how else it is.

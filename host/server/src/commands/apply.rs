@@ -6,7 +6,7 @@ use std::{io::Write, path::PathBuf};
 
 use serde_json::json;
 
-use crate::{cli::Ending, client::HostArgs, listing::Form};
+use crate::cli::Ending;
 
 /// Options of `apply`.
 #[derive(Debug, clap::Args)]
@@ -22,25 +22,19 @@ pub struct Args {
     /// Only if the documents are still those with this tag
     #[arg(long, value_name = "TAG")]
     if_match: Option<String>,
-    /// Why; stands in the history
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// How to write what changed
-    #[arg(short, long, value_name = "FORM", default_value = "table")]
-    output: Form,
     #[command(flatten)]
-    host: HostArgs,
+    change: super::ChangeArgs,
 }
 
 /// Uploads, applies, and shows.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     let changed = super::asked(async {
-        let put = upload::documents(&args.host, &args.paths).await?;
-        let body = json!({"put": put, "replace": args.prune, "reason": args.reason});
+        let put = upload::documents(&args.change.host, &args.paths).await?;
+        let body = json!({"put": put, "replace": args.prune, "reason": args.change.reason});
         let tag = args.if_match.as_ref().map(|tag| format!("\"{}\"", tag.trim_matches('"')));
         let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-match", tag.as_str())).collect();
-        args.host.call("POST", "/v1/documents", &headers, body.to_string().into()).await?.fine()
+        args.change.host.call("POST", "/v1/documents", &headers, body.to_string().into()).await?.fine()
     })?;
-    super::changed(&changed, "live", args.output, out)?;
+    super::changed(&changed, "live", args.change.output, out)?;
     Ok(Ending::Fine)
 }

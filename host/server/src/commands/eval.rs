@@ -166,12 +166,8 @@ impl Args {
 
     /// What a case has to say, so that it goes the same way.
     fn told(&self) -> Told {
-        Told {
-            config: (self.config != json!({})).then(|| self.config.clone()),
-            capabilities: self.grant.iter().map(|capability| capability.as_str()).collect(),
-            may_write: self.may_write.clone(),
-            may_emit: (self.may_emit != 1).then_some(self.may_emit),
-        }
+        let capabilities = self.grant.iter().map(|capability| capability.as_str()).collect();
+        Told::new(&self.config, capabilities, self.may_write.clone(), self.may_emit)
     }
 }
 

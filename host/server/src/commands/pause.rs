@@ -41,7 +41,7 @@ pub fn run(args: Args, wanted: Wanted, out: &mut dyn Write) -> anyhow::Result<En
         Wanted::Running => ("resume", "goes on"),
     };
     for route in &args.routes {
-        let (namespace, name) = route.split_once('/').unwrap_or(("default", route));
+        let (namespace, name) = super::namespace_and_name(route);
         let path = format!("/v1/routes/{}/{}/{verb}", escaped(namespace), escaped(name));
         super::asked(args.host.post(&path, &json!({"reason": args.reason})))?;
         writeln!(out, "{namespace}/{name} {done}")?;

@@ -4,11 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{
-    cli::Ending,
-    client::{HostArgs, escaped},
-    listing::Form,
-};
+use crate::{cli::Ending, client::escaped};
 
 /// Options of `promote`.
 #[derive(Debug, clap::Args)]
@@ -25,22 +21,16 @@ pub struct Args {
     /// Verify and show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Why; stands in the history
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// How to write what changed
-    #[arg(short, long, value_name = "FORM", default_value = "table")]
-    output: Form,
     #[command(flatten)]
-    host: HostArgs,
+    change: super::ChangeArgs,
 }
 
 /// Asks and shows.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
-    let (namespace, name) = args.policy.split_once('/').unwrap_or(("default", &args.policy));
+    let (namespace, name) = super::namespace_and_name(&args.policy);
     let path = format!("/v1/policies/{}/{}/promote?dryRun={}", escaped(namespace), escaped(name), args.dry_run);
-    let body = json!({"percent": args.percent, "reason": args.reason});
-    let changed = super::asked(args.host.post(&path, &body))?;
-    super::changed(&changed, if args.dry_run { "what it would be" } else { "live" }, args.output, out)?;
+    let body = json!({"percent": args.percent, "reason": args.change.reason});
+    let changed = super::asked(args.change.host.post(&path, &body))?;
+    super::changed(&changed, if args.dry_run { "what it would be" } else { "live" }, args.change.output, out)?;
     Ok(Ending::Fine)
 }

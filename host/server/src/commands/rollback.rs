@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{cli::Ending, client::HostArgs, listing::Form};
+use crate::cli::Ending;
 
 /// Options of `rollback`.
 #[derive(Debug, clap::Args)]
@@ -15,20 +15,14 @@ pub struct Args {
     /// A kept generation, or the beginning of its id [default: the one before]
     #[arg(value_name = "GENERATION")]
     to: Option<String>,
-    /// Why; stands in the history
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// How to write what changed
-    #[arg(short, long, value_name = "FORM", default_value = "table")]
-    output: Form,
     #[command(flatten)]
-    host: HostArgs,
+    change: super::ChangeArgs,
 }
 
 /// Asks and shows.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
-    let body = json!({"generation": args.to, "reason": args.reason});
-    let changed = super::asked(args.host.post("/v1/rollback", &body))?;
-    super::changed(&changed, "live again", args.output, out)?;
+    let body = json!({"generation": args.to, "reason": args.change.reason});
+    let changed = super::asked(args.change.host.post("/v1/rollback", &body))?;
+    super::changed(&changed, "live again", args.change.output, out)?;
     Ok(Ending::Fine)
 }

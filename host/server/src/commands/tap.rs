@@ -236,10 +236,6 @@ fn told(document: &str) -> anyhow::Result<Told> {
     if wasm.may_write.data {
         may_write.push("data".to_owned());
     }
-    Ok(Told {
-        config: (wasm.config != serde_json::json!({})).then_some(wasm.config),
-        capabilities: wasm.capabilities.iter().map(|capability| capability.word()).collect(),
-        may_write,
-        may_emit: (wasm.may_emit != 1).then_some(wasm.may_emit),
-    })
+    let capabilities = wasm.capabilities.iter().map(|capability| capability.word()).collect();
+    Ok(Told::new(&wasm.config, capabilities, may_write, wasm.may_emit))
 }

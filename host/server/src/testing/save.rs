@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate_policy::{File, cases, cases::Verdict, flow_yaml};
 
 use crate::{
@@ -23,6 +23,14 @@ pub(crate) struct Told {
     /// `data` among them.
     pub(crate) may_write: Vec<String>,
     pub(crate) may_emit: Option<u32>,
+}
+
+impl Told {
+    /// Of a module that is given this much; what it would be given anyway is not told.
+    pub(crate) fn new(config: &Value, capabilities: Vec<&'static str>, may_write: Vec<String>, may_emit: u32) -> Told {
+        let config = (*config != json!({})).then(|| config.clone());
+        Told { config, capabilities, may_write, may_emit: (may_emit != 1).then_some(may_emit) }
+    }
 }
 
 /// Appends one case an event to a file of cases, made if it is missing. What is there stays as it is.
