@@ -14,13 +14,13 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::rig::events;
 use crate::rig::guests::{Guest, drops_guilty, stamp};
 use crate::rig::host::{Host, Start};
 use crate::rig::request::{Answer, request};
+use crate::support::digest;
 
 /// A host with an admin port, and the folder it works in.
 pub struct Running {
@@ -44,11 +44,6 @@ pub fn line(folder: &Path) -> String {
 
 pub fn document(kind: &str, name: &str, spec: &str) -> String {
     format!("---\napiVersion: tidegate.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
-}
-
-pub fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
 }
 
 /// A policy that stamps events as `x1` with the code of its module and `config`.

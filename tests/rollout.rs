@@ -6,8 +6,9 @@ mod versions;
 
 use std::path::Path;
 
-use crate::admin_api::{digest, document};
+use crate::admin_api::document;
 use crate::rig::guests::{Guest, stamp};
+use crate::support::digest;
 
 /// Which of two modules decided: both stamp events, the second fails on the guilty ones.
 const BEFORE: usize = 1;

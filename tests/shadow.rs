@@ -8,10 +8,10 @@ use tidegate_control::shadows::ShadowStatus;
 use tidegate_event::Event;
 use tidegate_pipeline::shadow::{Outcome, Report};
 
-use crate::admin_api::digest;
 use crate::rig::docs::Docs;
 use crate::rig::guests::{Guest, drops_guilty, stamp};
 use crate::rig::{Rig, events, eventually};
+use crate::support::digest;
 use crate::support::example;
 
 /// Pushes batch after batch, each when the one before is settled and compared, so that nothing is skipped.

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::{Running, digest, document, problem};
+use super::{Running, document, problem};
 use crate::rig::request::request;
-use crate::support::run;
+use crate::support::{digest, run};
 
 const TOKENS: &str = "ann deploy word-of-ann\nbob read word-of-bob\neve tap word-of-eve\n";
 

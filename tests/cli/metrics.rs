@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::admin_api::{Running, digest, document, event_line, guilty_line, line};
+use crate::admin_api::{Running, document, event_line, guilty_line, line};
 use crate::rig::guests::{Guest, drops_guilty};
 use crate::rig::request::get;
-use crate::support::root;
+use crate::support::{digest, root};
 
 /// Name, type and labels, of each row of the tables.
 fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::oracle::{self, Ledgers};
 use crate::rig::guests::stamp;
 use crate::rig::host::{Host, Start};
 use crate::rig::random::Random;
+use crate::support::digest;
 
 const ROUTES: usize = 20;
 const CHANGES: usize = 1000;
@@ -120,7 +120,7 @@ impl Route {
             writeln!(
                 text,
                 "---\napiVersion: tidegate.dev/v1alpha1\nkind: FilterPolicy\nmetadata: {{name: r{route}-p{name}}}\nspec: {{targetRefs: [{{kind: Route, name: r{route}}}], phase: \
-                 Transform, priority: {priority}, wasm: {{module: 'file:stamp-{code}.wasm', digest: 'sha256:{digest}', config: 'x{attribute}={config}', mayWrite: {{attributes: \
+                 Transform, priority: {priority}, wasm: {{module: 'file:stamp-{code}.wasm', digest: '{digest}', config: 'x{attribute}={config}', mayWrite: {{attributes: \
                  ['x*']}}}}{matched}}}"
             )
             .unwrap();
@@ -151,20 +151,16 @@ fn spoiled(route: &Route, number: usize, modules: &[String], kind: usize) -> Str
     match kind {
         0 => format!("{good}---\nkind: [half a docu"),
         1 => policy("wasm: {module: 'file:absent.wasm', digest: 'sha256:00'}"),
-        2 => policy(&format!("wasm: {{module: 'file:stamp-0.wasm', digest: 'sha256:{}'}}", modules[1])),
-        3 => policy(&format!("wasm: {{module: 'file:stamp-0.wasm', digest: 'sha256:{}'}}, prioritty: 3", modules[0])),
+        2 => policy(&format!("wasm: {{module: 'file:stamp-0.wasm', digest: '{}'}}", modules[1])),
+        3 => policy(&format!("wasm: {{module: 'file:stamp-0.wasm', digest: '{}'}}, prioritty: 3", modules[0])),
         _ => {
             let digest = digest(b"no module");
-            policy(&format!("wasm: {{module: 'file:nonsense.wasm', digest: 'sha256:{digest}'}}"))
+            policy(&format!("wasm: {{module: 'file:nonsense.wasm', digest: '{digest}'}}"))
         }
     }
 }
 
 const SPOILED: usize = 5;
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Keeps every route `AHEAD` of what came out of it, for as long as it is asked to. Returns how many each got.
 fn produce(dir: &Path, out: &[AtomicUsize], stop: &AtomicBool) -> Vec<usize> {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::oracle::{self, Ledgers};
 use crate::rig::events;
 use crate::rig::guests::stamp;
 use crate::rig::host::Start;
+use crate::support::digest;
 
 const SWAPS: usize = 200;
 /// What the host may hold more after the last swap than after this one.
@@ -34,11 +34,11 @@ fn deploy(dir: &Path, swap: usize) {
     if !path.exists() {
         fs::write(&path, stamp(code).component()).unwrap();
     }
-    let digest: String = Sha256::digest(fs::read(&path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest(&fs::read(&path).unwrap());
     let policy = |name: &str| {
         format!(
             "---\napiVersion: tidegate.dev/v1alpha1\nkind: FilterPolicy\nmetadata: {{name: stamp-{name}}}\nspec:\n  phase: Transform\n  \
-             wasm: {{module: 'file:{module}', digest: 'sha256:{digest}', config: '{name}={config}', mayWrite: {{attributes: ['x*']}}}}\n"
+             wasm: {{module: 'file:{module}', digest: '{digest}', config: '{name}={config}', mayWrite: {{attributes: ['x*']}}}}\n"
         )
     };
     let stream = "apiVersion: tidegate.dev/v1alpha1\nkind: Source\nmetadata: {name: in}\nspec: {file: {path: ../in.jsonl, follow: true}}\n\

@@ -161,5 +161,5 @@ fn shown(event: &Event) -> String {
 
 /// The beginning of a SHA-256: two texts of one digest are the same.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:.16x}", Sha256::digest(bytes))
 }

@@ -7,6 +7,7 @@ use super::{after, before, meets, modules};
 use crate::rig::docs::Docs;
 use crate::rig::guests::Guest;
 use crate::rig::{Rig, events, within};
+use crate::support::digest;
 
 /// `e0`, `e1`, … each of a key of its own, of which some are guilty.
 fn keyed(count: usize, is_guilty: impl Fn(usize) -> bool) -> Vec<Event> {
@@ -119,7 +120,7 @@ async fn what_fails_on_both_versions_takes_nothing_back() {
     let fails = |code| crate::rig::guests::stamp(code).guilty("unreachable");
     rig.guest("before.wasm", &fails(1));
     rig.guest("after.wasm", &fails(2));
-    let baseline = crate::admin_api::digest(&fails(1).component());
+    let baseline = digest(&fails(1).component());
     rig.apply(&policy("before.wasm", "")).await;
     rig.apply(&policy("after.wasm", &rollout(50, &baseline))).await;
     rig.push("in", keyed(2_000, |number| number % 10 == 0));
@@ -140,7 +141,7 @@ async fn a_baseline_that_is_not_kept_is_named_by_its_file_or_refused() {
         format!(", rollout: {{percent: 50, baseline: {{digest: '{digest}', module: 'file:before.wasm'}}}}")
     };
     rig.apply(&policy("after.wasm", &named(&baseline))).await;
-    let other = crate::admin_api::digest(&after().component());
+    let other = digest(&after().component());
     let report = rig.refused(policy("after.wasm", &named(&other)).text()).await.to_string();
     assert!(report.contains("[C220]"), "{report}");
     // It is kept from now on.
@@ -149,7 +150,7 @@ async fn a_baseline_that_is_not_kept_is_named_by_its_file_or_refused() {
     // One that cannot run with what the policy gives it is refused as well.
     let picky = Guest::filter().configure("unreachable");
     rig.guest("picky.wasm", &picky);
-    let digest = crate::admin_api::digest(&picky.component());
+    let digest = digest(&picky.component());
     let picky = format!(", rollout: {{percent: 50, baseline: {{digest: '{digest}', module: 'file:picky.wasm'}}}}");
     let report = rig.refused(policy("after.wasm", &picky).text()).await.to_string();
     assert!(report.contains("[C221]"), "{report}");

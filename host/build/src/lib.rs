@@ -161,11 +161,7 @@ fn write(path: &Path, component: &[u8]) -> Result<(), BuildError> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
 #[cfg(test)]

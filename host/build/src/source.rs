@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::{BuildError, hex};
+use crate::BuildError;
 
 /// Folders that hold what was made, or fetched.
 const MADE: [&str; 4] = ["target", "node_modules", "build", "dist"];
@@ -34,7 +34,7 @@ pub(crate) fn digest(folder: &Path) -> Result<String, BuildError> {
             all.update(part);
         }
     }
-    Ok(format!("sha256:{}", hex(&all.finalize())))
+    Ok(format!("sha256:{:x}", all.finalize()))
 }
 
 fn collect(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<(), BuildError> {

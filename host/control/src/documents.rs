@@ -92,7 +92,7 @@ impl DocumentSet {
             hash.update([u8::from(content.is_some())]);
             hash.update(content.unwrap_or_default());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", hash.finalize())
     }
 
     fn fingerprint(&self) -> Fingerprint {

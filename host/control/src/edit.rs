@@ -42,6 +42,14 @@ pub fn documents(files: &[File]) -> Vec<Document> {
     all
 }
 
+/// The `FilterPolicy` with an id (`namespace/name`).
+pub fn policy<'d>(documents: &'d [Document], id: &str) -> Option<&'d Document> {
+    let (namespace, name) = id.split_once('/')?;
+    documents.iter().find(|Document { name: known, .. }| {
+        (known.kind.as_str(), known.namespace.as_str(), known.name.as_str()) == ("FilterPolicy", namespace, name)
+    })
+}
+
 /// The tag of a whole set: of its documents and their texts.
 pub fn set_tag(documents: &[Document]) -> String {
     let names: Vec<String> = documents.iter().map(|document| document.name.to_string()).collect();
@@ -54,7 +62,7 @@ fn tag<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:.16x}", hash.finalize())
 }
 
 /// What a set would be after an edit.

@@ -73,6 +73,5 @@ pub(crate) fn id(documents: &str, digests: &[String]) -> Arc<str> {
         hash.update([0]);
         hash.update(digest);
     }
-    let hex: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    hex.into()
+    format!("{:.12x}", hash.finalize()).into()
 }

@@ -124,8 +124,7 @@ fn read_kept(store: &ModuleStore, digest: &str) -> Result<Vec<u8>, ResolveError>
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
 fn read(document: &Path, file: &str) -> Result<Vec<u8>, ResolveError> {

@@ -106,7 +106,7 @@ pub(crate) fn fingerprint(policy: &FilterPolicy, candidate: &str) -> String {
     hash.update(policy.fingerprint_input());
     hash.update([0]);
     hash.update(candidate);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 impl Rollouts {

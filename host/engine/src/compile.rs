@@ -26,11 +26,7 @@ pub enum Compiler {
 
 /// `sha256:…` of the bytes.
 pub(crate) fn digest(wasm: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(wasm)))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("sha256:{:x}", Sha256::digest(wasm))
 }
 
 /// Machine code of a component, as wasmtime serializes it.

@@ -173,8 +173,7 @@ fn written(file: File, length: u64) -> io::Result<Option<Written>> {
         offset += count as u64;
     }
     // 32 bits: names of a few hundred files, to be typed.
-    let lane: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(Written { lane: lane.into(), file, end }))
+    Ok(Some(Written { lane: format!("{:.8x}", hash.finalize()).into(), file, end }))
 }
 
 #[cfg(test)]

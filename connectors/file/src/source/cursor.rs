@@ -250,7 +250,7 @@ fn encoded(id: &str) -> String {
 
 /// 128 bits of SHA-256: no second file of the same inode and head by chance.
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:.32x}", Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -68,6 +68,6 @@ impl fmt::Display for RequestId<'_> {
         hash.update(" ");
         hash.update(self.body);
         // 128 bits: requests of strangers must not collide by chance, ever.
-        hash.finalize()[..16].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:.32x}", hash.finalize())
     }
 }

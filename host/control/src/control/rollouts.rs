@@ -11,7 +11,7 @@ use crate::{
     edit,
     history::{Action, Author},
     modules::Origin,
-    orders::{Changed, DocumentName, Edit, Promote, Refusal},
+    orders::{Changed, Edit, Promote, Refusal},
     rollouts::{LOOK, TakenBack},
 };
 
@@ -89,10 +89,8 @@ impl Control {
     pub(super) async fn promote(&mut self, promote: Promote) -> Result<Changed, Refusal> {
         let Promote { policy, to, dry_run, author } = promote;
         let documents = edit::documents(&self.files);
-        let is =
-            |name: &DocumentName| name.kind == "FilterPolicy" && format!("{}/{}", name.namespace, name.name) == policy;
-        let document = documents.iter().find(|document| is(&document.name));
-        let document = document.ok_or_else(|| Refusal::Unknown(format!("there is no FilterPolicy {policy}")))?;
+        let document = edit::policy(&documents, &policy)
+            .ok_or_else(|| Refusal::Unknown(format!("there is no FilterPolicy {policy}")))?;
         let none = || Refusal::Unknown(format!("the FilterPolicy {policy} rolls nothing out"));
         let text = amend::promoted(&document.text, to).filter(|_| self.rollouts.get(&policy).is_some());
         let text = text.ok_or_else(none)?;

@@ -19,12 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
-use tidegate_control::{
-    Order, Picture,
-    edit::Document,
-    history::Author,
-    orders::{DocumentName, Refusal},
-};
+use tidegate_control::{Order, Picture, edit, history::Author, orders::Refusal};
 use tidegate_event::Event;
 use tidegate_matching::Matcher;
 use tidegate_pipeline::tap::{At, Became, Look, OpenTap, TAPS_MAX, Tap, Tapped};
@@ -158,9 +153,10 @@ impl Wanted {
             At::Sent => ("sent", None),
         };
         let document = match policy {
-            Some(policy) if self.payload == Payload::Shown => document(picture, policy),
+            Some(policy) if self.payload == Payload::Shown => edit::policy(&picture.deployed.documents, policy),
             Some(_) | None => None,
         };
+        let document = document.map(|document| document.text.as_str());
         json!({"tap": {
             "route": self.route.as_deref(),
             "at": at,
@@ -172,15 +168,6 @@ impl Wanted {
             "document": document,
         }})
     }
-}
-
-/// A policy as it is written.
-fn document<'p>(picture: &'p Picture, policy: &str) -> Option<&'p str> {
-    let named = |document: &&Document| {
-        let DocumentName { kind, namespace, name } = &document.name;
-        kind == "FilterPolicy" && policy.split_once('/') == Some((namespace, name))
-    };
-    picture.deployed.documents.iter().find(named).map(|document| document.text.as_str())
 }
 
 /// What lanes and the one who looks share.

@@ -54,8 +54,7 @@ async fn read(path: &Path) -> anyhow::Result<(String, Bytes)> {
     let bytes = tokio::fs::read(path).await;
     let hint = "a module's path is relative to the folder of its document";
     let bytes = bytes.or_problem(format!("the module {} cannot be read", path.display()), hint)?;
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((format!("sha256:{digest}"), bytes.into()))
+    Ok((format!("sha256:{:x}", Sha256::digest(&bytes)), bytes.into()))
 }
 
 async fn upload(at: &HostArgs, digest: &str, bytes: Bytes) -> anyhow::Result<()> {
