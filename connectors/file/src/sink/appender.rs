@@ -121,11 +121,16 @@ impl<M: Medium> Appender<M> {
         Ok(())
     }
 
-    /// `path.2` becomes `path.3`, `path.1` `path.2`, `path` `path.1`; the oldest goes.
+    /// `path.2` becomes `path.3`, `path.1` `path.2`, `path` `path.1`; the oldest goes. Files beyond a number that is free (it was left by a
+    /// host that was killed here) stay where they are.
     fn rotate(&mut self) -> io::Result<()> {
         let Some(Rotation { keep, .. }) = self.config.rotation else { return Ok(()) };
         let path = &self.config.path;
-        for number in (1..keep).rev() {
+        let mut last = 1;
+        while last < keep && numbered(path, last).try_exists()? {
+            last += 1;
+        }
+        for number in (1..last).rev() {
             rename(&numbered(path, number), &numbered(path, number + 1))?;
         }
         rename(path, &numbered(path, 1))?;

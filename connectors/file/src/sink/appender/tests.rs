@@ -152,6 +152,21 @@ fn files_are_rotated_by_size_at_line_breaks_and_the_oldest_go() {
 }
 
 #[test]
+fn a_number_that_a_killed_host_left_out_is_used_by_the_next_rotation() {
+    let place = Place::new();
+    let one = lines(0..1).bytes.len() as u64;
+    let mut appender = place.appender(Some(Rotation { max_bytes: one, keep: 4 }));
+    appender.append(&lines(0..4)).unwrap();
+    // Killed between two renames.
+    fs::rename(place.path("out.3"), place.path("out.4")).unwrap();
+    appender.append(&lines(4..5)).unwrap();
+    let names = ["out.4", "out.3", "out.2", "out.1", "out"];
+    assert_eq!(names.map(|name| place.ids(name)), [[0], [1], [2], [3], [4]]);
+    appender.append(&lines(5..6)).unwrap();
+    assert_eq!(names.map(|name| place.ids(name)), [[1], [2], [3], [4], [5]]);
+}
+
+#[test]
 fn what_went_into_full_files_before_a_failure_is_not_written_again() {
     let place = Place::new();
     let one = lines(0..1).bytes.len() as u64;
