@@ -150,7 +150,9 @@ impl Kafka {
 
     /// Freezes it: connections stay, nothing is answered.
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        if let Some(process) = &*self.process() {
+            process.freeze();
+        }
     }
 
     /// Lets it go on after [`Kafka::freeze`].

@@ -26,6 +26,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use self::wheel::FetchError;
+use crate::freeze::freeze;
 
 /// After which a server counts as not starting.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -127,7 +128,9 @@ impl NatsServer {
 
     /// Holds it where it is (SIGSTOP): connections stand and nothing is answered.
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        if let Some(process) = self.process() {
+            freeze(process);
+        }
     }
 
     /// Lets it go on.
@@ -150,11 +153,14 @@ impl NatsServer {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// A child that ended is not waited for yet: the number is still its own.
+    fn process(&self) -> Option<Pid> {
+        self.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()))
+    }
+
     fn signal(&self, signal: Signal) {
-        let pid = self.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()));
-        if let Some(pid) = pid {
-            // A child that ended is not waited for yet: the number is still its own.
-            let _ = kill_process(pid, signal);
+        if let Some(process) = self.process() {
+            let _ = kill_process(process, signal);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Fuzzing of what reads bytes from outside, with libFuzzer through `cargo-fuzz`, on the pinned stable toolchain.
 //!
 //! ```text
-//! cargo install cargo-fuzz
+//! .ci/fuzz                                                              # every target for a minute; does what the others do
+//! cargo install --locked cargo-fuzz
 //! cargo run --manifest-path tests/fuzz/Cargo.toml --example seeds       # once: vectors become the first corpus
 //! cargo fuzz run --fuzz-dir tests/fuzz -s none binding -- -max_total_time=600
 //! ```

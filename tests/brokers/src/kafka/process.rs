@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::freeze::freeze;
+
 /// Tells the process id of the command, then waits for a line (the folder stays) or the end of its input (it goes too).
 /// A signal to all of a terminal ends the wait early, and nothing else.
 const SCRIPT: &str = r#"
@@ -54,6 +56,10 @@ impl Guarded {
     pub(super) fn signal(&self, signal: Signal) {
         // It may have ended already.
         let _ = kill_process(self.id, signal);
+    }
+
+    pub(super) fn freeze(&self) {
+        freeze(self.id);
     }
 
     /// Ended, though nobody has asked for its end yet.
