@@ -124,6 +124,22 @@ async fn each_outcome_has_its_name_and_its_reason() {
     }
 }
 
+/// Policies that need no module are tried on live traffic in the same way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_is_counted_and_shown_as_a_module_is() {
+    for body in ["cesql: 'NOT EXISTS subject'", "pattern: {subject: [{exists: false}]}"] {
+        let mut rig = Rig::new();
+        rig.apply(&Docs::line().policy("guard", "", &format!("mode: Shadow, {body}"))).await;
+        let is_guilty = |number: usize| number.is_multiple_of(5);
+        unhurried(&rig, 2, 20, is_guilty).await;
+        let report = shadow(&rig).report;
+        assert_eq!(counts(&report), BTreeMap::from([(Outcome::Same, 32), (Outcome::Drop, 8)]), "{body}");
+        let ids: Vec<&str> = report.examples.iter().map(|example| example.id.as_str()).collect();
+        assert_eq!(ids, events::expected((0..40).step_by(5)), "{body}");
+        assert_eq!(bytes(&rig.queue("out").events()), bytes(&events::mixed(40, is_guilty)), "{body}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_a_baseline_it_is_compared_with_that() {
     let mut rig = Rig::new();
