@@ -115,6 +115,12 @@ pub enum ReadBackError {
 /// Context of an event that a route sends to a topic (or subject) of its choice. Only the host can set it.
 pub const DESTINATION: &str = "destination";
 
+/// Context of an event that has a span of its own while the host traces: what a sink whose transport carries traces says there of
+/// the hop, not of the event (W3C Trace Context). Only the host can set it.
+pub const TRACEPARENT: &str = "traceparent";
+/// What vendors know of that trace, beside [`TRACEPARENT`]; absent: nothing.
+pub const TRACESTATE: &str = "tracestate";
+
 /// Where things of a document live.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {

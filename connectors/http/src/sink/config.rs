@@ -5,7 +5,7 @@
 //! | `url` | – | `http://` or `https://`, without user, password or fragment |
 //! | `mode` | `binary` | `binary`, `structured`, `batched` |
 //! | `headers` | none | sent with every request; a value is text or `{secret: {file: …}}`, `{secret: {env: …}}` |
-//! | `passHeaders` | none | up to 32 headers that an event came with (`header.NAME` of its context), sent on with it; not in batched mode |
+//! | `passHeaders` | none | up to 32 headers that an event came with (`header.NAME` of its context), sent on with it; not in batched mode. While the host traces, an event with a span has `traceparent` and `tracestate` of that instead |
 //! | `auth` | none | `{bearer: {secret: …}}` or `{basic: {username: …, password: {secret: …}}}` |
 //! | `allow` | none | networks, or `loopback`, `private`, `link-local`: see [`reach`](super::reach) |
 //! | `tls` | system's roots | `{ca: FILE}` trusts that file instead; `{clientCertificate: {certificate: FILE, key: FILE}}`; PEM |

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, Request, StatusCode, Version};
-use tidegate_connector::{ConfigError, Place, Secret, SecretConfig};
+use http::{HeaderMap, Method, Request, StatusCode, Version};
+use tidegate_connector::{ConfigError, Place, Secret, SecretConfig, TRACEPARENT, TRACESTATE};
 use tidegate_event::Event;
 
 use super::client::{Body, Client, End, Response, Wants};
@@ -153,6 +153,7 @@ impl Poster {
                     headers.insert(name.clone(), value);
                 }
             }
+            trace(&mut headers, event);
         }
         let mut request = Request::new(Body::new(body));
         *request.method_mut() = Method::POST;
@@ -228,6 +229,18 @@ impl Post for Poster {
             None => self.send(events).await,
         }
     }
+}
+
+/// While the host traces, the hop of an event that has a span goes by that span, whatever hop it came by; the event's own
+/// `ce-traceparent` stays as it is (Distributed Tracing extension: the former is of the hop, the latter of the whole way).
+fn trace(headers: &mut HeaderMap, event: &Event) {
+    let value = |name| event.context(name).and_then(|text| HeaderValue::from_str(text).ok());
+    let Some(parent) = value(TRACEPARENT) else { return };
+    headers.insert(HeaderName::from_static(TRACEPARENT), parent);
+    match value(TRACESTATE) {
+        Some(state) => headers.insert(HeaderName::from_static(TRACESTATE), state),
+        None => headers.remove(TRACESTATE),
+    };
 }
 
 impl Target {

@@ -67,6 +67,14 @@ async fn events_are_read_in_both_modes_with_their_context() {
 }
 
 #[tokio::test]
+async fn the_trace_of_an_event_is_not_that_of_its_message() {
+    let hop = binary(None).header("traceparent", "hop");
+    assert_eq!(read(&json!({}), hop.clone()).await.unwrap().attribute("traceparent"), None);
+    let both = read(&json!({}), hop.header("ce_traceparent", "own")).await.unwrap();
+    assert_eq!(both.attribute("traceparent").as_deref(), Some("own"));
+}
+
+#[tokio::test]
 async fn a_key_becomes_an_attribute_only_where_it_is_asked_for_and_none_is_there() {
     let ours = |record: Record| async move { read(&json!({"key": "partitionkey"}), record).await.unwrap() };
     let with = |event: Event| event.attribute("partitionkey").map(std::borrow::Cow::into_owned);

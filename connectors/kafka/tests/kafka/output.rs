@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_brokers::kafka::clients::Record;
 use tidegate_brokers::kafka::{PASSWORD, USER};
-use tidegate_connector::{Connector as _, DESTINATION, Place, Sent, Sink, SinkOptions, WriteError};
+use tidegate_connector::{Connector as _, DESTINATION, Place, Sent, Sink, SinkOptions, TRACEPARENT, WriteError};
 use tidegate_connector_kafka::Kafka;
 use tidegate_event::{Event, Form};
 
@@ -53,6 +53,17 @@ async fn binary_messages_are_what_the_binding_says() {
         .header("content-type", "application/json")
         .header("x-tenant", "eu");
     assert_eq!(record, expected);
+}
+
+#[tokio::test]
+async fn the_trace_of_an_event_goes_as_its_extension_and_no_hop_is_made_of_it() {
+    let event = bare("1").with_extensions(&[("traceparent", "own"), ("tracestate", "a=1")]).unwrap();
+    let record = message(&json!({}), event.with_context(&[(TRACEPARENT, "span")])).await;
+    let named =
+        |name: &str| record.headers.iter().filter(|(known, _)| known.contains(name)).cloned().collect::<Vec<_>>();
+    let value = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(named("traceparent"), [("ce_traceparent".to_owned(), value("own"))]);
+    assert_eq!(named("tracestate"), [("ce_tracestate".to_owned(), value("a=1"))]);
 }
 
 #[tokio::test]

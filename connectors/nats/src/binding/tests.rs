@@ -95,6 +95,20 @@ fn a_header_named_like_an_attribute_is_only_a_header() {
 }
 
 #[test]
+fn the_trace_of_an_event_is_not_that_of_its_message() {
+    let pairs = [BINARY.as_slice(), &[("ce-traceparent", "own"), ("traceparent", "hop")]].concat();
+    let event = decode(&reading(None, &[]), &pairs, "").unwrap();
+    assert_eq!(event.attribute("traceparent").as_deref(), Some("own"));
+    let only = [BINARY.as_slice(), &[("traceparent", "hop")]].concat();
+    assert_eq!(decode(&reading(None, &[]), &only, "").unwrap().attribute("traceparent"), None);
+    // What the host knows of a hop is for transports that have a place for it.
+    let event = event.with_context(&[(tidegate_connector::TRACEPARENT, "span")]);
+    let (headers, _) = encode(&event, Mode::Binary, &Headers::default());
+    let named = |name: &str| headers.get(name).map(ToString::to_string);
+    assert_eq!((named("ce-traceparent").as_deref(), named("traceparent")), (Some("own"), None));
+}
+
+#[test]
 fn events_survive_both_modes() {
     let plain = reading(None, &["x-tenant"]);
     for (ty, data) in

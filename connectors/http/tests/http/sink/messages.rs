@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use tidegate_connector::{TRACEPARENT, TRACESTATE};
 use tidegate_connector_http::Http;
 use tidegate_event::{Event, Form, Value};
 
@@ -64,6 +65,28 @@ async fn headers_of_the_document_of_the_request_and_of_secrets_are_sent() {
     assert!(headers["user-agent"].to_str().unwrap().starts_with("tidegate/"));
     assert!(!headers.contains_key("cookie") && !headers.contains_key("x-absent"), "{headers:?}");
     assert_eq!(decoded(&requests[0])[0].id(), "1");
+}
+
+#[tokio::test]
+async fn the_hop_of_an_event_with_a_span_is_that_span_and_its_own_trace_stays() {
+    let upstream = Upstream::start(|_| status(204)).await;
+    let passes = json!({"passHeaders": ["traceparent", "tracestate"]});
+    let place = tempfile::tempdir().unwrap();
+    let mut sink = open_with(&Http::default(), &with(upstream.config(), passes), place.path());
+    let [own, came, span] = ["1", "2", "3"].map(|digit| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16)));
+    let event = event("1").with_extensions(&[("traceparent", &own), ("tracestate", "own=1")]).unwrap();
+    let event = event.with_context(&[("header.traceparent", &came), ("header.tracestate", "came=1")]);
+    let stateless = event.clone().with_context(&[(TRACEPARENT, &span)]);
+    let whole = stateless.clone().with_context(&[(TRACESTATE, "span=1")]);
+    for event in [event, stateless, whole] {
+        sink.write(&[event]).await.unwrap();
+    }
+    let expected = [(&came, Some("came=1")), (&span, None), (&span, Some("span=1"))];
+    for (request, (parent, state)) in upstream.requests().iter().zip(expected) {
+        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((header("traceparent"), header("tracestate")), (Some(parent.as_str()), state));
+        assert_eq!((header("ce-traceparent"), header("ce-tracestate")), (Some(own.as_str()), Some("own=1")));
+    }
 }
 
 #[tokio::test]
