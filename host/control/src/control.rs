@@ -13,7 +13,7 @@ use std::{
 
 use tidegate_connector::{Registry, connector::Place};
 use tidegate_engine::Engine;
-use tidegate_pipeline::{Held, Histogram, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, WindowOptions};
+use tidegate_pipeline::{Held, Histogram, LaneStatus, Live, Pipeline, Plan, SourceState, Tally, Tracer, WindowOptions};
 use tidegate_policy::{File, Report, spec};
 use tokio::runtime::Handle;
 
@@ -155,6 +155,13 @@ impl Control {
     #[must_use]
     pub fn sparing(self, spare: Handle) -> Control {
         Control { spare: Some(spare), ..self }
+    }
+
+    /// Has batches traced.
+    #[must_use]
+    pub fn traced_by(self, tracer: Arc<dyn Tracer>) -> Control {
+        self.pipeline.live().traced_by(tracer);
+        self
     }
 
     /// Only checks documents: what a host would have kept is taken for good.

@@ -74,7 +74,8 @@ pub(crate) fn build(
             events: events.unwrap_or(window.events),
             bytes: bytes.unwrap_or(window.bytes),
         });
-        let plan = SourcePlan::new(malformed(source.malformed), window, from);
+        let mut plan = SourcePlan::new(malformed(source.malformed), window, from);
+        plan.connector = Some(source.connector.name.as_str().into());
         sources.insert(source.meta.id.to_string().into(), plan);
     }
     let tally = Tally::of(routes.values().map(|route| &**route));

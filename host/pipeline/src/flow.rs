@@ -3,7 +3,7 @@
 pub mod dry;
 pub mod shadow;
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::SystemTime};
 
 use tidegate_engine::{Applied, Assigned, Decision, Fault, FaultCause, Guest, Kind, Worker};
 use tidegate_event::{
@@ -20,6 +20,7 @@ use crate::{
     plan::{Body, FailureRule, Stage},
     rules::Ruled,
     tap::{Asked, Tapping},
+    trace::Call,
 };
 
 /// What a lane keeps between batches: instances and buffers.
@@ -37,6 +38,8 @@ pub(crate) struct Workbench {
     pub(crate) memory: Option<Arc<Memory>>,
     /// Who looks at the batch.
     pub(crate) tapping: Option<Tapping>,
+    /// Somebody traces the batch: when stages run is kept.
+    pub(crate) traced: bool,
     /// Nothing is sent: what is asked is not counted, and tells circuits nothing.
     pub(crate) dry: bool,
     /// Whose stages run.
@@ -134,6 +137,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) fates: Vec<(u32, Fate)>,
     /// Original rows that each stage was asked about.
     asked: Vec<(usize, Vec<u32>)>,
+    /// When stages ran, where somebody traces the batch.
+    pub(crate) calls: Vec<Call>,
     /// Original rows of outputs that a transform made.
     pub(crate) transformed: Vec<u32>,
     /// Of those that are not as they were: stage, and original row.
@@ -255,6 +260,7 @@ impl<'a> Flow<'a> {
             wanted: Vec::new(),
             fates: Vec::new(),
             asked: Vec::new(),
+            calls: Vec::new(),
             transformed: Vec::new(),
             changes: Vec::new(),
             hold: None,
@@ -274,7 +280,9 @@ impl<'a> Flow<'a> {
             let tapped = Asked::note(self, route, position, bench);
             // Stages that are passed over have changed nothing.
             self.shadow(route.route, before..=position);
+            let began = bench.traced.then(SystemTime::now);
             self.stage(route, position, bench).await;
+            self.calls.extend(began.map(|began| Call { stage: position, began, ended: SystemTime::now() }));
             if let Some(tapped) = tapped {
                 tapped.show(self, route.route, &route.route.stages[position]);
             }

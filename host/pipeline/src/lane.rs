@@ -25,6 +25,7 @@ use crate::{
     plan::{Body, MalformedRule, SourcePlan},
     rollout,
     tally::RouteTally,
+    trace::{self, Decided},
     transaction::Together,
     window::{InFlight, Progress, Window, WindowOptions, located},
 };
@@ -261,12 +262,14 @@ impl Context {
         let Delivery { events, malformed, settlement } = delivery;
         let since = settlement.since().unwrap_or_else(SystemTime::now);
         let now_ms = now_ms();
+        let tracer = self.live.tracer().map(|tracer| (tracer, SystemTime::now()));
         let mut answers = Answers::new(settlement.answers());
         let sender = if answers.wanted() { Sender::Answered } else { Sender::Gone };
         bench.tapping = self.live.taps().tapping(plan);
+        bench.traced = tracer.is_some();
         let mut hold = self.malformed_hold(source, &malformed);
         let mut seen = &events[..];
-        let (flows, staged) = loop {
+        let (mut flows, staged) = loop {
             let staged = bench.memory.as_ref().map(Memory::begin);
             let mut flows = Vec::with_capacity(source.routes.len());
             bench.begin(&source.rules().index, seen);
@@ -289,21 +292,22 @@ impl Context {
         let mut tallies: Vec<(Arc<str>, RouteTally)> = Vec::new();
         let mut metered = Metered::default();
         let mut shadowed = Vec::new();
-        for (route, mut flow) in flows {
+        for (route, flow) in &mut flows {
+            let route = *route;
             shadowed.append(&mut flow.shadowed);
-            rollout::count(route, &flow, rows);
+            rollout::count(route, flow, rows);
             let places = |row: u32| settlement.place(row as usize);
-            let (sends, mut tally) = dispatch::route(plan, route, &flow, &events, rows, &places, &mut answers);
+            let (sends, mut tally) = dispatch::route(plan, route, flow, &events, rows, &places, &mut answers);
             tally.retried = events.len() as u64 - u64::from(rows);
-            metered.note(route, &flow, rows);
+            metered.note(route, flow, rows);
             if let Some(tapping) = &bench.tapping {
-                tapping.decided(route, &flow, &events, rows, &sends);
+                tapping.decided(route, flow, &events, rows, &sends);
             }
             let unwanted = tally.unmatched > 0 || !tally.rejected.is_empty();
             self.live.decisions().note(&decisions::Batch {
                 plan,
                 route,
-                flow: &flow,
+                flow,
                 events: &events,
                 limit: rows,
                 parcels: &sends,
@@ -320,6 +324,15 @@ impl Context {
             if let Some((_, tally)) = tallies.iter_mut().find(|(id, _)| *id == route) {
                 tally.malformed += count;
             }
+        }
+        let traced = tracer.map(|(tracer, began)| {
+            let (events, hold) = (&events[..], hold.as_ref());
+            let (flows, parcels) = (&flows[..], &parcels[..]);
+            tracer.decided(&Decided { context: self, plan, flows, parcels, hold, began, events, rows })
+        });
+        drop(flows);
+        if let Some(traced) = &traced {
+            trace::carry(&mut parcels, traced.carried());
         }
         let mut sendings = std::collections::VecDeque::with_capacity(parcels.len());
         let mut together = None;
@@ -362,6 +375,7 @@ impl Context {
             metered,
             answers,
             shadowed,
+            traced,
         });
         hold
     }
@@ -435,7 +449,8 @@ impl Context {
                 hold = Some(Hold { row: 0, why: HoldWhy::Retry, by, reason });
             }
         }
-        match batch.settle().await {
+        let trouble = hold.as_ref().map(|hold| (&*hold.by, &*hold.reason));
+        match batch.settle(trouble).await {
             Ok(_) => hold,
             Err(error) => {
                 let reason = format!("the position could not be stored: {error}").into();

@@ -1,11 +1,11 @@
 //! The one value through which control reaches the data path.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::{Circuits, Meters, Plan, Taps, decisions::Decisions, pauses::Pauses};
+use crate::{Circuits, Meters, Plan, Taps, Tracer, decisions::Decisions, pauses::Pauses};
 
 /// The plan that new batches are decided by. Reading is wait-free; swapping is one atomic store.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Live {
     meters: Arc<Meters>,
     circuits: Circuits,
     taps: Arc<Taps>,
+    tracer: OnceLock<Arc<dyn Tracer>>,
 }
 
 impl Live {
@@ -30,6 +31,7 @@ impl Live {
             meters: Arc::default(),
             circuits: Circuits::default(),
             taps: Arc::default(),
+            tracer: OnceLock::new(),
         })
     }
 
@@ -69,6 +71,17 @@ impl Live {
     /// Who looks at live events.
     pub fn taps(&self) -> &Arc<Taps> {
         &self.taps
+    }
+
+    /// Has batches traced from now on; said once, and said again it changes nothing.
+    pub fn traced_by(&self, tracer: Arc<dyn Tracer>) {
+        let _ = self.tracer.set(tracer);
+    }
+
+    /// Who traces; `None`: nobody.
+    #[inline]
+    pub(crate) fn tracer(&self) -> Option<&Arc<dyn Tracer>> {
+        self.tracer.get()
     }
 
     /// What an operator holds.

@@ -35,6 +35,8 @@ pub struct Plan {
 pub struct SourcePlan {
     /// What to do with messages that are no events.
     pub malformed: MalformedRule,
+    /// The word of its connector, for whoever looks; `None`: not known.
+    pub connector: Option<Arc<str>>,
     /// What each of its lanes may have in flight; `None`: what the pipeline says.
     pub window: Option<WindowOptions>,
     /// Every route that names the source; each sees every event. As it was given to [`SourcePlan::new`].
@@ -46,7 +48,7 @@ pub struct SourcePlan {
 impl SourcePlan {
     /// Puts the conditions of all routes together.
     pub fn new(malformed: MalformedRule, window: Option<WindowOptions>, routes: Vec<Arc<RoutePlan>>) -> SourcePlan {
-        SourcePlan { malformed, window, rules: Rules::of(&routes), routes }
+        SourcePlan { malformed, connector: None, window, rules: Rules::of(&routes), routes }
     }
 
     /// Every route with its part of the conditions.

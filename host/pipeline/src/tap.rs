@@ -209,7 +209,7 @@ impl Tapping {
     }
 }
 
-fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec<Arc<str>>) -> Became<'a> {
+pub(crate) fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec<Arc<str>>) -> Became<'a> {
     let by = fate.map(|fate| &*route.stages[fate.stage()].policy);
     let (fate, reason) = match fate {
         Some(Fate::Dropped { reason, .. }) => ("dropped", reason.as_deref()),

@@ -22,6 +22,7 @@ use crate::{
     meter::Metered,
     plan::RoutePlan,
     tally::{RouteTally, bump},
+    trace::{End, Traced},
     transaction::{self, Together},
 };
 
@@ -186,6 +187,8 @@ pub(crate) struct InFlight {
     pub(crate) answers: Answers,
     /// For policies that only look on, once it is settled.
     pub(crate) shadowed: Vec<Reserved>,
+    /// For whoever traces.
+    pub(crate) traced: Option<Box<dyn Traced>>,
 }
 
 impl std::fmt::Debug for InFlight {
@@ -296,8 +299,8 @@ impl InFlight {
         self.sendings.iter().filter_map(|sending| sending.lot.origins.first().copied()).fold(row, u32::min)
     }
 
-    /// Ends the batch: counts first, so that what is acknowledged has been counted.
-    pub(crate) async fn settle(mut self) -> Result<Settled, SourceError> {
+    /// Ends the batch: counts first, so that what is acknowledged has been counted. `trouble`: what is in the way of the rest of it.
+    pub(crate) async fn settle(mut self, trouble: Option<(&str, &str)>) -> Result<Settled, SourceError> {
         for (route, delta) in &self.tallies {
             self.plan.tally.add(route, delta);
         }
@@ -305,7 +308,13 @@ impl InFlight {
         if self.answers.wanted() {
             self.settlement.report(self.answers.into_fates());
         }
-        self.settlement.settle(self.outcome).await?;
+        let settled = self.settlement.settle(self.outcome).await;
+        if let Some(traced) = self.traced {
+            let error = settled.as_ref().err().map(ToString::to_string);
+            let trouble = trouble.or_else(|| error.as_ref().map(|error| ("settlement", error.as_str())));
+            traced.settled(&End { routes: &self.tallies, outcome: self.outcome, trouble });
+        }
+        settled?;
         let limit = match self.outcome {
             Settled::Ack => usize::MAX,
             Settled::Nack { events, .. } => events,
