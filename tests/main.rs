@@ -31,3 +31,4 @@ mod shadow;
 mod state;
 mod support;
 mod tidy;
+mod traces;

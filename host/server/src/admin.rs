@@ -18,6 +18,7 @@ mod tls;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -27,7 +28,10 @@ use tidegate_control::Status;
 use tokio::{runtime::Handle, sync::watch};
 
 use self::args::AdminOptions;
-use crate::problem::{OrProblem as _, because};
+use crate::{
+    problem::{OrProblem as _, because},
+    traces::SpanCounts,
+};
 
 /// Where it is where a preset asks for it and nothing else is said: loopback, and not the port of an Envoy beside it (9901).
 pub(crate) const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9902);
@@ -48,6 +52,8 @@ struct Host {
     status: Status,
     /// The runtime of the data path: alive while it still runs what it is given.
     data_path: Handle,
+    /// What became of spans, where there are any.
+    spans: Option<Arc<SpanCounts>>,
 }
 
 /// An open admin port. Dropping it answers the requests under way and closes it.
@@ -60,13 +66,18 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// Opens the port. To be called inside the runtime of the data path, before there is anything to be ready.
-    pub(crate) fn open(address: SocketAddr, status: Status, options: AdminOptions) -> anyhow::Result<Admin> {
+    pub(crate) fn open(
+        address: SocketAddr,
+        status: Status,
+        spans: Option<Arc<SpanCounts>>,
+        options: AdminOptions,
+    ) -> anyhow::Result<Admin> {
         let AdminOptions { api, acceptor } = options;
         let secure = acceptor.is_some();
         let listener = listen(address)?;
         let failed = || (format!("the admin port {address} cannot be opened"), "choose another with --admin ADDR");
         let address = listener.local_addr().or_problem(failed().0, failed().1)?;
-        let host = Host { status, data_path: Handle::current() };
+        let host = Host { status, data_path: Handle::current(), spans };
         let open = secure || address.ip().is_loopback();
         let router = router(host).merge(if open { api::router(api) } else { api::closed() });
         let (stop, stopped) = watch::channel(false);

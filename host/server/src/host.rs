@@ -17,7 +17,7 @@ use tidegate_control::{
     Control, ControlOptions, DocumentSet, Generation, Order, Owner, Status, Watch, orders::Refusal,
 };
 use tidegate_engine::{Engine, EngineOptions};
-use tidegate_pipeline::WindowOptions;
+use tidegate_pipeline::{Tracer, WindowOptions};
 use tidegate_policy::Report;
 use tokio::sync::mpsc;
 
@@ -44,6 +44,8 @@ pub struct HostOptions {
     pub status: Status,
     /// Changes that somebody asks for; `None`: nobody can.
     pub orders: Option<mpsc::Receiver<Order>>,
+    /// Who traces batches; `None`: nobody.
+    pub tracer: Option<Arc<dyn Tracer>>,
     /// Whether it is there only until its sources have ended: then files are read to their end, and not followed.
     pub ending: Ending,
 }
@@ -131,6 +133,10 @@ impl Host {
         let control = Control::new(engine, connectors::registry_for(options.ending), control_options(&options));
         let spare = Spare::start().map_err(failed)?;
         let control = control.remembering().showing(options.status).sparing(spare.handle().clone());
+        let control = match options.tracer {
+            Some(tracer) => control.traced_by(tracer),
+            None => control,
+        };
         let (control, watch) = match options.paths.is_empty() {
             true => {
                 let mut control = control.owned_by(Owner::Api);
@@ -254,6 +260,7 @@ pub(crate) fn checker(paths: &[PathBuf], development: bool) -> anyhow::Result<(C
         room: Room::default(),
         status: Status::default(),
         orders: None,
+        tracer: None,
         ending: Ending::Ignored,
     };
     let set = read(paths)?;

@@ -28,6 +28,7 @@ mod signals;
 mod spare;
 mod table;
 mod testing;
+mod traces;
 mod trial;
 
 /// The hidden command by which the host calls itself to compile a component; see [`tidegate_engine::compile_child`].

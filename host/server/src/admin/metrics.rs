@@ -27,6 +27,7 @@ use tidegate_control::Picture;
 use self::sheet::Sheet;
 pub(super) use self::{policies::circuit, routes::state};
 use super::{Host, PATIENCE, process::Process};
+use crate::traces::SpanCounts;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -34,7 +35,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(super) async fn metrics(State(host): State<Host>) -> Response {
     let picture = host.status.look(PATIENCE).await;
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Figures { picture, process: Process::now() }));
+    registry.register_collector(Box::new(Figures { picture, process: Process::now(), spans: host.spans.clone() }));
     let mut text = String::new();
     match text::encode(&mut text, &registry) {
         Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
@@ -47,6 +48,7 @@ pub(super) async fn metrics(State(host): State<Host>) -> Response {
 struct Figures {
     picture: Arc<Picture>,
     process: Process,
+    spans: Option<Arc<SpanCounts>>,
 }
 
 impl Collector for Figures {
@@ -60,6 +62,7 @@ impl Collector for Figures {
         sheet.lanes(&self.picture)?;
         sheet.sinks(&self.picture)?;
         sheet.state_kept(&self.picture)?;
+        sheet.spans(self.spans.as_deref())?;
         sheet.process(&self.process)
     }
 }

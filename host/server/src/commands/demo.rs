@@ -180,6 +180,7 @@ impl Demo<'_> {
             room: Room::default(),
             status: Status::default(),
             orders: None,
+            tracer: None,
             ending: Ending::Ignored,
         };
         Host::start(options).await.map_err(|error| match error {

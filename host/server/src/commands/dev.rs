@@ -158,6 +158,7 @@ async fn start(args: &Args, out: &mut dyn Write) -> anyhow::Result<Option<Host>>
         room: Room::default(),
         status: Status::default(),
         orders: None,
+        tracer: None,
         ending: Ending::Ignored,
     };
     match Host::start(options).await {

@@ -14,13 +14,17 @@ use crate::{
     problem::problem,
     runtime::runtime,
     signals::Stop,
+    traces::Traces,
 };
 
 /// Options of `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Documents are watched: a change is verified, then swapped in while events flow; one with mistakes is reported, and what runs \
-goes on. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.")]
+goes on. SIGTERM and SIGINT settle what is in flight; a second signal stops at once.
+
+Traces go to an OpenTelemetry collector where its variables name one: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 (OTLP over \
+HTTP), with OTEL_TRACES_SAMPLER and the others.")]
 pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
     #[arg(required_unless_present = "documents_from_api", conflicts_with = "documents_from_api", value_name = "PATH")]
@@ -59,10 +63,12 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
     let (preset, status) = (args.preset.preset(), Status::default());
     let state_dir = args.state_dir.unwrap_or_else(default_state_dir);
     let (desk, orders) = Desk::new();
+    let traces = Traces::from_env();
+    let spans = traces.as_ref().map(Traces::counts);
     // Open before there is anything to be ready, and until everything is settled.
     let _admin = match args.preset.admin() {
         Some(address) => {
-            Some(Admin::open(address, status.clone(), args.admin.options(&state_dir, status.clone(), desk)?)?)
+            Some(Admin::open(address, status.clone(), spans, args.admin.options(&state_dir, status.clone(), desk)?)?)
         }
         None if args.documents_from_api => {
             return Err(problem("without an admin port no documents can come over it", "add --admin 127.0.0.1:9902"));
@@ -78,6 +84,7 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
         room: Room { unindexed: args.max_unindexed, ..preset.room() },
         status,
         orders: Some(orders),
+        tracer: traces.as_ref().map(Traces::tracer),
         ending,
     };
     let mut host = match Host::start(options).await {
@@ -110,7 +117,11 @@ async fn serve(args: Args) -> anyhow::Result<cli::Ending> {
             Happened::Until => break,
         }
     }
-    match host.drain().await {
+    let drained = host.drain().await;
+    if let Some(traces) = traces {
+        traces.close().await;
+    }
+    match drained {
         Drained::Settled => {
             tracing::info!("host has ended: all that was taken is settled");
             Ok(cli::Ending::Fine)

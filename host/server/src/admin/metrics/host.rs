@@ -13,6 +13,7 @@ use super::{
     },
     sheet::{Sheet, write_counter},
 };
+use crate::traces::SpanCounts;
 
 impl Sheet<'_> {
     pub(super) fn host(&mut self, picture: &Picture) -> fmt::Result {
@@ -68,6 +69,16 @@ impl Sheet<'_> {
         let troubles = picture.sinks.iter().map(|sink| ([("sink", &*sink.sink)], u64::from(sink.trouble.is_some())));
         let help = "1 while a sink's writes fail and are tried again, else 0; /readyz says why";
         self.gauge("tidegate_sink_trouble", help, None, troubles)
+    }
+
+    /// Nothing but their names where nobody traces.
+    pub(super) fn spans(&mut self, spans: Option<&SpanCounts>) -> fmt::Result {
+        let exported = spans.map(|spans| ([], spans.exported()));
+        self.counter("tidegate_spans_exported", "Spans that the collector has taken", exported)?;
+        let dropped = spans.into_iter().flat_map(SpanCounts::dropped);
+        let help =
+            "Spans that nobody has: the queue was full, the collector did not take them, or a batch had too many";
+        self.counter("tidegate_spans_dropped", help, dropped.map(|(reason, count)| ([("reason", reason)], count)))
     }
 
     /// The names that every Prometheus client uses.
