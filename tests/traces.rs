@@ -7,7 +7,9 @@ mod recorder;
 use std::fs;
 use std::path::Path;
 
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+use prost::Message as _;
 use tempfile::TempDir;
 
 use self::recorder::{Recorder, attribute, count, hex, sum};
@@ -211,4 +213,34 @@ fn nothing_is_exported_where_nobody_asked_for_it() {
         assert!(recorder.requests().is_empty() && !log.contains("traces are exported"), "{variables:?}\n{log}");
         assert_eq!(log.contains("traces are off"), variables[0].1 == "grpc", "{variables:?}\n{log}");
     }
+}
+
+#[test]
+fn over_tls_a_collector_is_trusted_by_the_authority_that_is_named() {
+    let (recorder, certificate) = Recorder::secure();
+    let dir = folder(&event_line("1"), "");
+    let file = dir.path().join("ca.pem").display().to_string();
+    fs::write(&file, certificate).expect("write");
+    // Compressed, as it happens.
+    let variables = [("OTEL_EXPORTER_OTLP_CERTIFICATE", file.as_str()), ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")];
+    through(traced(dir.path(), &[], &recorder, &variables), dir.path(), 1);
+    let requests = recorder.requests();
+    assert!(requests.iter().any(|request| request.header("content-encoding") == Some("gzip")), "{requests:?}");
+
+    let (stranger, _) = Recorder::secure();
+    let dir = folder(&event_line("1"), "");
+    let mut host = traced(dir.path(), &[], &stranger, &variables);
+    host.logged("spans are dropped, events are not affected", 1);
+    through(host, dir.path(), 1);
+    assert!(stranger.requests().is_empty());
+}
+
+#[test]
+fn what_a_collector_rejects_of_what_it_takes_is_told() {
+    let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "too old".to_owned() };
+    let recorder = Recorder::saying(ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec());
+    let dir = folder(&event_line("1"), "");
+    let mut host = traced(dir.path(), &[], &recorder, &[]);
+    host.logged("events are not affected: the collector rejects some: too old", 1);
+    through(host, dir.path(), 1);
 }

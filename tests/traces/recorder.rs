@@ -1,6 +1,6 @@
 //! Whoever is posted to: takes every request, keeps it, and says that it is fine. A collector to one test, a service to another.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,6 +9,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message as _;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -28,28 +31,60 @@ impl Request {
 /// Listens until the tests have ended.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    pub address: String,
+    url: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Recorder {
     pub fn start() -> Recorder {
+        Recorder::listen("http://127.0.0.1", |stream, kept| serve(stream, kept, &[]))
+    }
+
+    /// Every answer has this body.
+    pub fn saying(body: Vec<u8>) -> Recorder {
+        Recorder::listen("http://127.0.0.1", move |stream, kept| serve(stream, kept, &body))
+    }
+
+    /// Speaks TLS; and the certificate to trust it by, in PEM.
+    pub fn secure() -> (Recorder, String) {
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let secret = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], secret)
+            .expect("a certificate that fits its key");
+        let config = Arc::new(config);
+        let recorder = Recorder::listen("https://localhost", move |stream, kept| {
+            let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+            serve(StreamOwned::new(connection, stream), kept, &[])
+        });
+        (recorder, certificate.pem())
+    }
+
+    fn listen(
+        origin: &str,
+        serve: impl Fn(TcpStream, &Mutex<Vec<Request>>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address").to_string();
+        let port = listener.local_addr().expect("its address").port();
         let requests = Arc::<Mutex<Vec<Request>>>::default();
-        let kept = requests.clone();
+        let (kept, serve) = (requests.clone(), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let kept = kept.clone();
+                let (kept, serve) = (kept.clone(), serve.clone());
                 // A connection that breaks has nothing more to say.
                 thread::spawn(move || drop(serve(stream, &kept)));
             }
         });
-        Recorder { address, requests }
+        Recorder { url: format!("{origin}:{port}"), requests }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     pub fn requests(&self) -> Vec<Request> {
@@ -71,9 +106,8 @@ impl Recorder {
 }
 
 /// One connection, request after request.
-fn serve(stream: TcpStream, kept: &Mutex<Vec<Request>>) -> io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
+fn serve(stream: impl Read + Write, kept: &Mutex<Vec<Request>>, body: &[u8]) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
     loop {
         let mut lines = Vec::new();
         loop {
@@ -96,7 +130,8 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<Request>>) -> io::Result<()> {
         request.body = vec![0; length];
         reader.read_exact(&mut request.body)?;
         kept.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-        writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        reader.get_mut().write_all(&[head.as_bytes(), body].concat())?;
     }
 }
 

@@ -45,6 +45,8 @@ fn is_hex(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -52,15 +54,15 @@ mod tests {
 
     fn event(extensions: &[(&str, &str)]) -> Event {
         let event = Event::builder().id("1").source("/s").ty("t");
-        let event = event.build().expect("an event");
-        event.with_extensions(extensions).expect("extensions")
+        let event = event.build().unwrap();
+        event.with_extensions(extensions).unwrap()
     }
 
     #[test]
     fn a_parent_is_read_as_it_is_written() {
         for (flags, sampled) in [("01", true), ("00", false), ("03", true), ("fe", false)] {
             let parent = format!("00-{TRACE}-{SPAN}-{flags}");
-            let found = of(&event(&[("traceparent", &parent)])).expect("a context");
+            let found = of(&event(&[("traceparent", &parent)])).unwrap();
             assert_eq!((found.is_sampled(), found.is_remote()), (sampled, true), "{flags}");
             let flags = if sampled { "01" } else { "00" };
             assert_eq!(written(&found), format!("00-{TRACE}-{SPAN}-{flags}"));
@@ -95,7 +97,7 @@ mod tests {
         let parent = format!("00-{TRACE}-{SPAN}-01");
         let long = format!("a={}", "x".repeat(STATE_BYTES_MAX));
         for (state, kept) in [("a=1,b=2", "a=1,b=2"), ("no state", ""), (long.as_str(), "")] {
-            let found = of(&event(&[("traceparent", &parent), ("tracestate", state)])).expect("a context");
+            let found = of(&event(&[("traceparent", &parent), ("tracestate", state)])).unwrap();
             assert_eq!(found.trace_state().header(), kept, "{state:.20}");
         }
     }
