@@ -62,4 +62,5 @@ codes! {
     NO_STATE "P164" "Limits of a state are given, but the policy does not grant `state`."
     NO_MODULE "P165" "A setting that only means something to a module, on a policy that decides by a condition."
     SAME_MODULE "P170" "A rollout goes from one module, or configuration, to another; its baseline is what ran before."
+    STEPS "P171" "The steps of a rollout that promotes itself grow, from its `percent` on, which is more than 0."
 }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::{
     Applies, Body, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match, Meta,
-    PolicyBreaker, RateKey, RateLimit, Rollout, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate, Unmatched,
-    Wasm,
+    PolicyBreaker, Promote, RateKey, RateLimit, Rollout, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate,
+    Unmatched, Wasm,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
@@ -166,9 +166,9 @@ fn policy(policy: &FilterPolicy) -> Value {
 }
 
 fn rollout(rollout: &Rollout) -> Value {
-    let Rollout { percent, key, baseline, abort } = rollout;
+    let Rollout { percent, key, baseline, promote, abort } = rollout;
     let module = baseline.module.as_ref().map(ToString::to_string);
-    json!({
+    let mut value = json!({
         "percent": percent,
         "key": key,
         "baseline": [json!(baseline.digest), json!(module), json!(baseline.config)],
@@ -176,7 +176,12 @@ fn rollout(rollout: &Rollout) -> Value {
             json!(abort.error_ratio), json!(abort.divergence), json!(abort.latency.map(millis)), json!(abort.min_events),
             millis(abort.window),
         ],
-    })
+    });
+    // Only where there is one, as above.
+    if let Some(Promote { after, steps, min_events }) = promote {
+        value["promote"] = json!([millis(*after), json!(steps), json!(min_events)]);
+    }
+    value
 }
 
 fn module(wasm: &Wasm) -> Value {

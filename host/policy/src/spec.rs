@@ -16,7 +16,7 @@ use tidegate_cesql::Expression;
 pub use self::body::{Body, Rule};
 pub use self::delivery::{Breaker, Delivery, RateKey, RateLimit, Retry, Window};
 pub use self::pattern::{Bound, Case, Clause, Pattern, Range, Scalar, Test};
-pub use self::rollout::{Abort, Baseline, Rollout};
+pub use self::rollout::{Abort, Baseline, Promote, Rollout};
 pub use crate::places::Places;
 
 /// A checked set, each kind sorted by id. References between documents hold.

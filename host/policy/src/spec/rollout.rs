@@ -1,4 +1,5 @@
-//! `rollout:` of a FilterPolicy: which part of the events meets the module, what decides the others, and what takes it back.
+//! `rollout:` of a FilterPolicy: which part of the events meets the module, what decides the others, what takes it on, and what takes it
+//! back.
 
 use std::time::Duration;
 
@@ -9,15 +10,31 @@ use super::ModuleRef;
 /// A module on its way: it decides about a share of the keys, what ran before about the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
-    /// Of the keys, 0 to 100. As it grows a key that met the module goes on to meet it.
+    /// Of the keys, 0 to 100; what it begins with where it promotes itself. As it grows a key that met the module goes on to meet it.
     pub percent: u8,
     /// The attribute whose values are the keys, of the event as it came in; `source` where an event has no such attribute. Absent: what
     /// orders the event (the Kafka key, else `partitionkey`), else `source`.
     pub key: Option<String>,
     /// What decides about the other keys.
     pub baseline: Baseline,
+    /// When it goes on to more keys without anybody being asked. Absent: somebody promotes it.
+    pub promote: Option<Promote>,
     /// When it is taken back without anybody being asked.
     pub abort: Abort,
+}
+
+/// A rollout that promotes itself. A step is over once it has lasted `after`, the module has decided `min_events` in it, and no condition of
+/// [`Abort`] holds, neither lately nor over the step as a whole. What comes after a step of 100 is the end: it counts as if `rollout` was
+/// taken out of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promote {
+    /// How long each step lasts at least, 1 s to 30 d; a restart of the host begins a step anew.
+    pub after: Duration,
+    /// Percentages that it goes on to, 1 to 100, each more than the one before, the first at least `percent`; 20 at most. After the last,
+    /// where that is less than 100, somebody promotes it.
+    pub steps: Vec<u8>,
+    /// Events that the module must have decided in a step, 1 to 1,000,000,000; default 100.
+    pub min_events: u64,
 }
 
 /// What ran before.

@@ -97,6 +97,14 @@ pub(crate) fn examples() -> Vec<(&'static str, String)> {
             let module = format!("{{module: file:m.wasm, digest: {digest}}}");
             policy(&format!("\n  phase: Admit\n  wasm: {module}\n  rollout: {{percent: 10, baseline: {digest}}}\n"))
         }),
+        ("P171", {
+            let promote = "{after: 10m, steps: [10, 50, 25, 100]}";
+            let rollout = format!("{{percent: 10, promote: {promote}, baseline: sha256:{}}}", "0".repeat(64));
+            policy(&format!(
+                "\n  phase: Admit\n  wasm: {{module: file:m.wasm, digest: sha256:{}}}\n  rollout: {rollout}\n",
+                "1".repeat(64)
+            ))
+        }),
     ]
 }
 

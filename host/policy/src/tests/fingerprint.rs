@@ -78,6 +78,9 @@ fn every_change_of_meaning_shows() {
         ("latency: 8ms", "latency: 9ms"),
         ("minEvents: 500", "minEvents: 501"),
         ("window: 90s", "window: 91s"),
+        ("after: 20m", "after: 21m"),
+        ("40, 100]", "41, 100]"),
+        ("minEvents: 1000", "minEvents: 1001"),
     ];
     for (from, to) in changes {
         assert!(EVERYTHING.contains(from), "{from}");

@@ -108,7 +108,6 @@ fn attributes_near_core_ones_must_be_listed() {
 #[test]
 fn what_comes_later_is_said_to_come_later() {
     let cases = [
-        with(&format!("rollout: {{percent: 10, promote: {{after: 1h}}, baseline: sha256:{}}}", "0".repeat(64))),
         policy("{phase: Admit, wasm: {module: \"oci:registry/mask:1\"}}"),
         policy("{phase: Admit, wasm: {module: \"https://example.com/mask.wasm\"}}"),
     ];
@@ -203,7 +202,7 @@ fn a_rollout_says_from_what_to_what_and_for_how_many() {
     let shadow = |rest: &str| with(&format!("mode: Shadow, rollout: {{baseline: '{digest}'{rest}}}"));
     super::good(&with("mode: Shadow"));
     super::good(&shadow(""));
-    for key in ["percent: 10", "key: tenant", "abort: {}"] {
+    for key in ["percent: 10", "key: tenant", "promote: {after: 1h, steps: [100]}", "abort: {}"] {
         refused(&shadow(&format!(", {key}")), "P127", "beside `mode: Shadow`");
     }
     super::good(&rollout(&format!("percent: 0, baseline: {{digest: '{digest}'}}")));
@@ -224,6 +223,44 @@ fn a_rollout_says_from_what_to_what_and_for_how_many() {
         (whole("abort: {window: 1ms}"), "P110", "from 1s to"),
         (whole("abort: {latency: 1m}"), "P110", "from 1ms to"),
         (whole("abort: {errors: 5}"), "P103", "it has the keys errorRatio"),
+    ] {
+        refused(&text, code, says);
+    }
+}
+
+#[test]
+fn a_rollout_that_promotes_itself_only_grows() {
+    let from = |percent: u8, promote: &str| {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        with(&format!("rollout: {{percent: {percent}, baseline: '{digest}', promote: {promote}}}"))
+    };
+    let steps = |percent: u8, steps: &str| from(percent, &format!("{{after: 10m, steps: {steps}}}"));
+    for (percent, good) in [(10, "[10, 25, 50, 100]"), (5, "[10, 25]"), (1, "[100]"), (100, "[100]"), (99, "[99, 100]")]
+    {
+        super::good(&steps(percent, good));
+    }
+    super::good(&from(10, "{after: 30d, steps: [100], minEvents: 1}"));
+    let many = format!("{:?}", (10..=30).collect::<Vec<u8>>());
+    for (text, code, says) in [
+        (steps(10, "[10, 50, 25, 100]"), "P171", "`steps` goes from 50 to 25"),
+        (steps(10, "[10, 50, 50]"), "P171", "no key goes back"),
+        (steps(30, "[10, 50, 100]"), "P171", "`percent: 30` is beyond the first step, 10"),
+        (steps(0, "[10, 100]"), "P171", "begin with 1 at least"),
+        (steps(10, "[10]"), "P171", "ends where it begins, with 10"),
+        (steps(10, "[10, 101]"), "P110", "from 1 to 100"),
+        (steps(10, "[0, 10]"), "P110", "from 1 to 100"),
+        (steps(10, "[12.5, 50]"), "P110", "from 1 to 100"),
+        (steps(10, "[ten, 50]"), "P107", "expected a number"),
+        (steps(10, "50"), "P107", "expected a list"),
+        (steps(10, "[]"), "P112", "the list is empty"),
+        (steps(10, &many), "P110", "`steps` has 21 entries"),
+        (from(10, "{steps: [100]}"), "P108", "`promote` needs the key `after`"),
+        (from(10, "{after: 10m}"), "P108", "`promote` needs the key `steps`"),
+        (from(10, "{after: 999ms, steps: [100]}"), "P110", "from 1s to 30d"),
+        (from(10, "{after: 10, steps: [100]}"), "P110", "did you mean `10ms`?"),
+        (from(10, "{after: 1m, steps: [100], minEvents: 0}"), "P110", "from 1 to"),
+        (from(10, "{after: 1m, step: [100]}"), "P103", "did you mean `steps`?"),
+        (from(10, "true"), "P107", "expected a mapping"),
     ] {
         refused(&text, code, says);
     }

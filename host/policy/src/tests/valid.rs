@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{EVERYTHING, document, good, run, surroundings};
 use crate::spec::{
     Abort, Applies, Baseline, Body, Breaker, Capability, Condition, Delivery, Effect, FailureRule, FilterPolicy,
-    Isolation, Level, Limits, Malformed, Mode, ModuleRef, Phase, PolicyBreaker, RateKey, RateLimit, Retry, State,
-    Unmatched, Window,
+    Isolation, Level, Limits, Malformed, Mode, ModuleRef, Phase, PolicyBreaker, Promote, RateKey, RateLimit, Retry,
+    State, Unmatched, Window,
 };
 
 fn pairs(name: &str, value: &str) -> Vec<(String, String)> {
@@ -119,6 +119,8 @@ fn every_option_of_a_policy_is_read() {
     let (latency, window) = (Some(Duration::from_millis(8)), Duration::from_secs(90));
     let abort = Abort { error_ratio: 0.02, divergence: Some(0.25), latency, min_events: 500, window };
     assert_eq!(rollout.abort, abort);
+    let promote = Promote { after: Duration::from_secs(1_200), steps: vec![20, 40, 100], min_events: 1_000 };
+    assert_eq!(rollout.promote, Some(promote));
     assert_eq!(audit.rollout, None);
 
     assert_eq!(audit.applies, Applies::Selector([("team".to_owned(), "billing".to_owned())].into()));
