@@ -1,7 +1,9 @@
-//! Rollouts: a share of the keys meets a module on its way, and it is taken back by itself where it goes wrong.
+//! Rollouts: a share of the keys meets a module on its way, and it goes on or is taken back by itself.
 
 mod campaign;
+mod load;
 mod promoting;
+mod steps;
 mod versions;
 
 use std::path::Path;

@@ -18,7 +18,10 @@ fn a_rollout_is_promoted_step_by_step_and_ended() {
     host.apply(&[line(host.dir.path()), stamps("a.wasm", &first, "")]);
     let rollout = format!(", rollout: {{percent: 10, baseline: '{first}'}}");
     let changed = host.apply(&[stamps("a.wasm", &second, &rollout)]);
-    assert_eq!(changed["policies"][0]["rollout"], json!({"percent": 10, "baseline": first}));
+    assert_eq!(
+        changed["policies"][0]["rollout"],
+        json!({"percent": 10, "baseline": first, "steps": [], "afterSeconds": null})
+    );
     assert_eq!(rolled_out(&host)[0]["percent"], 10);
 
     let dry = host.run(&["promote", "stamp", "--percent", "40", "--dry-run"]).fine();

@@ -8,6 +8,7 @@
 //! generations/documents.json  the documents, where the admin API owns them
 //! generations/pauses.json     routes that were paused, and by whom
 //! generations/rollouts.json   rollouts that were taken back, until their documents change
+//! generations/steps.json      how far rollouts have promoted themselves, until their documents change
 //! ```
 
 use std::{
@@ -24,7 +25,7 @@ use crate::{
     files::write_whole,
     history::{Entry, History, Outcome},
     kept::{Kept, KeptFile, KeptPolicy},
-    rollouts::TakenBack,
+    rollouts::Standing,
 };
 
 /// See the module.
@@ -91,12 +92,16 @@ impl Book {
         }
     }
 
-    pub(crate) fn taken_back(&self) -> Vec<TakenBack> {
-        self.read("rollouts.json").unwrap_or_default()
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            taken_back: self.read("rollouts.json").unwrap_or_default(),
+            reached: self.read("steps.json").unwrap_or_default(),
+        }
     }
 
-    pub(crate) fn set_taken_back(&self, taken_back: &[TakenBack]) {
-        self.told("rollouts.json", self.write("rollouts.json", &taken_back));
+    pub(crate) fn set_standing(&self, standing: &Standing) {
+        self.told("rollouts.json", self.write("rollouts.json", &standing.taken_back));
+        self.told("steps.json", self.write("steps.json", &standing.reached));
     }
 
     pub(crate) fn pauses(&self) -> Pauses {

@@ -27,7 +27,7 @@ use crate::{
     kept::KeptFile,
     modules::{self, Origin},
     remembering::Remembering,
-    rollouts::{Rollouts, TakenBack},
+    rollouts::{Rollouts, Standing},
     shadows::Shadows,
     sinks::Sinks,
     status::{self, Counts, Deployed, Phase},
@@ -87,8 +87,8 @@ pub struct Control {
     shadows: Shadows,
     /// Where shadows run; `None`: where everything does.
     spare: Option<Handle>,
-    /// Of documents that were not changed since.
-    taken_back: Vec<TakenBack>,
+    /// What the host did about rollouts by itself.
+    standing: Standing,
     /// When rollouts are looked at next.
     look_at: Instant,
     /// Nothing is kept, and nothing is looked for among what is kept.
@@ -113,7 +113,7 @@ impl Control {
         Control {
             files: newest.as_ref().map(KeptGeneration::documents).unwrap_or_default(),
             pauses: book.pauses(),
-            taken_back: book.taken_back(),
+            standing: book.standing(),
             rollouts: Rollouts::default(),
             shadows: Shadows::default(),
             spare: None,
@@ -214,7 +214,7 @@ impl Control {
             attempt: self.attempt.clone(),
             deployed: self.deployed.clone(),
             state: self.remembering.usage(),
-            rollouts: self.rollouts.status(&self.taken_back),
+            rollouts: self.rollouts.status(&self.standing),
             shadows: self.shadows.status(),
         });
     }
@@ -236,7 +236,7 @@ impl Control {
             kept: (!self.checks_only).then_some(&self.book.store),
             rollouts: &self.rollouts,
             shadows: &self.shadows,
-            taken_back: &self.taken_back,
+            standing: &self.standing,
             window: self.options.window,
             unindexed_max: self.options.unindexed_max,
             live: self.pipeline.live(),
@@ -267,6 +267,7 @@ impl Control {
         drop(self.pipeline.live().swap(plan));
         self.guests = guests;
         self.rollouts = rollouts;
+        self.rollouts.begin(Instant::now());
         self.shadows = shadows;
         let spare = self.spare.clone().unwrap_or_else(Handle::current);
         for task in tasks {
@@ -344,17 +345,18 @@ impl Control {
     /// Makes it live unless it is, and writes it down.
     async fn go_live(&mut self, candidate: Verified, author: Author, action: Action) -> Arc<Generation> {
         self.attempt = Some(Attempt::live(candidate.generation()));
+        self.stand(&candidate.rollouts, action);
         if let Some(current) = self.history.back().filter(|current| current.id == *candidate.generation()) {
             let current = current.clone();
+            // What its documents say of rollouts may differ all the same: of one that is over, say.
+            self.rollouts = candidate.rollouts;
+            self.rollouts.begin(Instant::now());
             self.refused = false;
             self.files = candidate.files;
             self.describe();
             return current;
         }
         self.keep_modules(&candidate);
-        if matches!(action, Action::Apply | Action::Promote) {
-            self.forget_taken_back(&candidate.rollouts);
-        }
         let documents = Difference::between(&self.files, &candidate.files);
         let before = self.before();
         let generation = self.swap(candidate).await;
@@ -380,7 +382,8 @@ impl Control {
             policies: now,
             routes,
             files: files.collect(),
-            taken_back: self.taken_back_now(),
+            taken_back: self.standing.taken_back.iter().filter(|taken| self.rollouts.has(taken)).cloned().collect(),
+            reached: self.standing.reached.clone(),
         });
         if matches!(action, Action::Rollback | Action::Abort)
             && let Some(before) = &entry.before
@@ -448,18 +451,13 @@ impl Control {
         }
     }
 
-    /// Documents that changed begin their rollouts anew.
-    fn forget_taken_back(&mut self, rollouts: &Rollouts) {
-        let before = self.taken_back.len();
-        self.taken_back.retain(|taken| rollouts.has(taken));
-        if self.taken_back.len() < before {
-            self.book.set_taken_back(&self.taken_back);
+    /// How rollouts stand once these are live.
+    fn stand(&mut self, rollouts: &Rollouts, action: Action) {
+        let standing = self.standing.of(rollouts, action);
+        if standing != self.standing {
+            self.book.set_standing(&standing);
+            self.standing = standing;
         }
-    }
-
-    /// What is taken back of what is live.
-    fn taken_back_now(&self) -> Vec<TakenBack> {
-        self.taken_back.iter().filter(|taken| self.rollouts.has(taken)).cloned().collect()
     }
 
     /// Compiling may take seconds: whoever looks meanwhile is answered.

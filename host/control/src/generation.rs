@@ -52,6 +52,12 @@ pub struct RolloutInfo {
     pub percent: u8,
     /// `sha256:…` of what decides about the others.
     pub baseline: String,
+    /// Percentages that it goes on to by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<u8>,
+    /// How long each lasts at least, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
 }
 
 /// Whose condition has nothing to look up.

@@ -12,7 +12,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tidegate_policy::File;
 
-use crate::{RolloutInfo, files::write_whole, generation::PolicyInfo, rollouts::TakenBack};
+use crate::{
+    RolloutInfo,
+    files::write_whole,
+    generation::PolicyInfo,
+    rollouts::{Reached, TakenBack},
+};
 
 /// Generations kept.
 pub const KEPT_MAX: usize = 20;
@@ -37,6 +42,9 @@ pub struct KeptGeneration {
     /// Rollouts that its documents begin and that were taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,
+    /// How far those had got that promote themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<Reached>,
 }
 
 /// A policy and what ran for it.
@@ -199,6 +207,7 @@ mod tests {
             routes: Vec::new(),
             files,
             taken_back: Vec::new(),
+            reached: Vec::new(),
         }
     }
 

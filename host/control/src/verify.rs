@@ -24,7 +24,7 @@ use crate::{
     generation::{self, PolicyInfo, RolloutInfo, Unindexed},
     modules::{self, ResolveError},
     plan::{self, Decider},
-    rollouts::{Rollouts, TakenBack},
+    rollouts::{Rollouts, Standing},
     shadows::Shadows,
     sinks::Sinks,
     unindexed,
@@ -87,7 +87,7 @@ pub(crate) struct Verifier<'a> {
     pub(crate) kept: Option<&'a ModuleStore>,
     pub(crate) rollouts: &'a Rollouts,
     pub(crate) shadows: &'a Shadows,
-    pub(crate) taken_back: &'a [TakenBack],
+    pub(crate) standing: &'a Standing,
     /// Of lanes whose source says nothing else.
     pub(crate) window: WindowOptions,
     /// Conditions with nothing to look up, at most.
@@ -190,9 +190,14 @@ impl Verifier<'_> {
 
 fn info(policy: &FilterPolicy, decider: &Decider, rollouts: &Rollouts) -> PolicyInfo {
     let id = policy.meta.id.to_string();
-    let rollout = rollouts.get(&id).map(|running| RolloutInfo {
-        percent: running.rollout.percent,
-        baseline: running.baseline.module().digest().to_owned(),
+    let rollout = rollouts.get(&id).map(|running| {
+        let (steps, after) = running.to_come().unzip();
+        RolloutInfo {
+            percent: running.rollout.percent,
+            baseline: running.baseline.module().digest().to_owned(),
+            steps: steps.unwrap_or_default(),
+            after_ms: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        }
     });
     let (module, version) = match decider {
         Decider::Module(guest) => (guest.info().name.clone(), guest.info().version.clone()),

@@ -94,7 +94,7 @@ pub enum StartError {
 /// What happened to a host.
 #[derive(Debug)]
 pub enum Happened {
-    /// Changed documents went live, or a rollout was taken back.
+    /// Changed documents went live, or a rollout went on or was taken back.
     Swapped(Arc<Generation>),
     /// Changed documents have mistakes; what ran before goes on.
     Refused(Report),

@@ -126,27 +126,27 @@ impl Control {
             kept.ok_or_else(|| Refusal::Unknown(format!("no generation `{id}` is kept; `history` lists them")))?;
         let set = DocumentSet { files: kept.documents() };
         let (digests, store) = (kept.digests(), self.book.store.clone());
-        let taken_back = self.taken_back_in(&kept);
-        let before = std::mem::replace(&mut self.taken_back, taken_back);
+        let standing = self.standing.back_to(&kept, &author.who);
+        let before = std::mem::replace(&mut self.standing, standing);
         let verified = self.in_sight(self.verify_from(&set, Origin::Store(&store, &digests))).await;
         let candidate = match verified {
             Ok(candidate) => candidate,
             Err(report) => {
-                self.taken_back = before;
+                self.standing = before;
                 self.refuse(&report, &set, author, Action::Rollback);
                 return Err(Refusal::Report(report));
             }
         };
         let change = self.compare(&candidate);
         match self.owner {
-            Owner::Api => self.own(&set).inspect_err(|_| self.taken_back.clone_from(&before))?,
+            Owner::Api => self.own(&set).inspect_err(|_| self.standing.clone_from(&before))?,
             Owner::Directory => {
                 let documents = self.directory.clone().unwrap_or_default();
                 self.book.set_pin(Some(&Pin { generation: kept.id.clone(), who: author.who.clone(), documents }));
             }
         }
-        if self.taken_back != before {
-            self.book.set_taken_back(&self.taken_back);
+        if self.standing != before {
+            self.book.set_standing(&self.standing);
         }
         self.go_live(candidate, author, Action::Rollback).await;
         Ok(Changed { live: true, ..change })

@@ -65,6 +65,12 @@ impl Verifier<'_> {
         if policy.rollout.is_none() && policy.mode != Mode::Shadow {
             return Ok(());
         }
+        let candidate = Decider::Module(candidate.clone());
+        if self.is_done(policy, &candidate) {
+            // Nothing but the candidate decides: its baseline need not be there any more.
+            beside.0.insert(policy.meta.id.to_string(), Found { candidate, baseline: None, against: None });
+            return Ok(());
+        }
         let mut known = |found: Option<(String, Guest)>| {
             found.map(|(key, guest)| {
                 guests.insert(key, guest.clone());
@@ -76,14 +82,17 @@ impl Verifier<'_> {
             Mode::Shadow => known(self.baseline(policy, wasm, SHADOW_BASELINE).await?),
             Mode::Enforce | Mode::Disabled => None,
         };
-        beside.0.insert(
-            policy.meta.id.to_string(),
-            Found { candidate: Decider::Module(candidate.clone()), baseline, against },
-        );
+        beside.0.insert(policy.meta.id.to_string(), Found { candidate, baseline, against });
         Ok(())
     }
 
-    /// What is rolled out, where what was taken back has no share any more; what looks on; and what is to be run for what is new of that.
+    /// Whether the rollout of a policy has promoted itself to the end.
+    fn is_done(self, policy: &FilterPolicy, candidate: &Decider) -> bool {
+        let fingerprint = || rollouts::fingerprint(policy, &candidate.digest());
+        !self.standing.reached.is_empty() && self.standing.is_done(&policy.meta.id.to_string(), &fingerprint())
+    }
+
+    /// What is rolled out, as far as it has got: what was taken back has no share any more, what is over is none; what looks on; and what is to be run for what is new of that.
     pub(super) fn rolled_out(self, documents: &mut Documents, mut beside: Beside) -> (Rollouts, Shadows, Vec<Task>) {
         let (mut rollouts, mut shadows, mut tasks) = (Rollouts::default(), Shadows::default(), Vec::new());
         for policy in &mut documents.policies {
@@ -94,12 +103,14 @@ impl Verifier<'_> {
                 let against = against.map(Decider::Module);
                 tasks.extend(shadows.add(policy, candidate, against, fingerprint.clone(), self.shadows));
             }
-            if let (Some(rollout), Some(baseline)) = (&mut policy.rollout, baseline) {
+            if self.standing.is_done(&id, &fingerprint) {
+                rollouts.add_ended(policy, fingerprint);
+                policy.rollout = None;
+            } else if let (Some(rollout), Some(baseline)) = (&mut policy.rollout, baseline) {
                 let wanted = rollout.percent;
-                if self.taken_back.iter().any(|taken| taken.policy == id && taken.fingerprint == fingerprint) {
-                    rollout.percent = 0;
-                }
-                rollouts.add(policy, wanted, baseline, fingerprint, self.rollouts);
+                rollout.percent = self.standing.percent(&id, &fingerprint, wanted);
+                let reached = self.standing.reached(&id, &fingerprint);
+                rollouts.add(policy, wanted, baseline, fingerprint, reached, self.rollouts);
             }
         }
         (rollouts, shadows, tasks)

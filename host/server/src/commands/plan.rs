@@ -1,6 +1,6 @@
 //! `tidegate plan`: what documents would change on a host, and what they would do to events. Changes nothing.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -77,6 +77,7 @@ fn shown(planned: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         if let Some(percent) = rollout["percent"].as_u64() {
             let baseline = text(rollout, "baseline");
             writeln!(out, "    for {percent} % of its keys, {} for the others", human::digest(&baseline))?;
+            steps(rollout, out)?;
         }
     }
     let difference = super::difference(&planned["documents"]);
@@ -108,6 +109,16 @@ fn shown(planned: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     table.write(0, out)?;
     if sample["tried"] != sample["events"] {
         writeln!(out, "there was time for {} of {} events", text(sample, "tried"), text(sample, "events"))?;
+    }
+    Ok(())
+}
+
+/// What comes by itself.
+fn steps(rollout: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
+    let steps: Vec<String> = items(rollout, "steps").iter().map(|step| format!("{step} %")).collect();
+    if !steps.is_empty() {
+        let after = Duration::from_secs_f64(rollout["afterSeconds"].as_f64().unwrap_or_default());
+        writeln!(out, "    by itself on to {}, each after {} that goes well", steps.join(", "), human::span(after))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{cli::Ending, client::escaped};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 With --percent the rollout goes on; without, it is done: the module decides about all events, and `rollout` is taken out of the document. A \
-rollout that the host has taken back begins again. Where a folder owns the documents nothing is changed: it says what to write there.")]
+rollout that the host has taken back begins again. One that promotes itself goes on from there, and with --percent 0 stops. Where a folder owns the documents nothing is changed: it says what to write there.")]
 pub struct Args {
     /// The policy, NAMESPACE/NAME or NAME [default namespace: default]
     #[arg(value_name = "POLICY")]

@@ -71,6 +71,7 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     section(&table, out)?;
     section(&rollouts(status), out)?;
+    steps(status, out)?;
     shadows(status, out)?;
     let mut table = Table::new([("route", Align::Left), ("behind", Align::Right), ("state", Align::Left)]);
     for route in items(status, "routes") {
@@ -92,7 +93,7 @@ fn rollouts(status: &Value) -> Table {
     let counts = ["events", "failed", "refused"];
     let columns = [("rollout", Align::Left), ("keys", Align::Right), ("version", Align::Left)];
     let mut table = Table::new(columns.into_iter().chain(counts.map(|count| (count, Align::Right))));
-    for found in items(status, "rollouts") {
+    for found in items(status, "rollouts").iter().filter(|found| found["promote"]["done"] != true) {
         let percent = found["percent"].as_u64().unwrap_or_default();
         for (version, keys) in [("candidate", percent), ("baseline", 100 - percent.min(100))] {
             let decided = &found["decided"][version];
@@ -102,6 +103,28 @@ fn rollouts(status: &Value) -> Table {
         }
     }
     table
+}
+
+/// How far rollouts that promote themselves have got, and what comes next.
+fn steps(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
+    let promoting = |found: &&Value| found["promote"].is_object() && found["takenBack"].is_null();
+    for found in items(status, "rollouts").iter().filter(promoting) {
+        let (promote, percent) = (&found["promote"], text(found, "percent"));
+        let next = &promote["next"];
+        let said = match (text(promote, "heldBy"), next["done"].as_bool()) {
+            _ if promote["done"] == true => "is done: its `rollout` can be taken out of the document".to_owned(),
+            (who, _) if !who.is_empty() => format!("stays at {percent} %: a rollback of {who} ended there"),
+            (_, None) => format!("stays at {percent} %, its last step"),
+            (_, Some(done)) => {
+                let to = if done { "is done".to_owned() } else { format!("goes on to {} %", text(next, "percent")) };
+                let [events, least] =
+                    ["events", "minEvents"].map(|count| human::count(promote[count].as_u64().unwrap_or_default()));
+                format!("{to} at {} or later, with {least} events or more ({events} so far)", text(next, "notBefore"))
+            }
+        };
+        writeln!(out, "  {} {said}", text(found, "policy"))?;
+    }
+    Ok(())
 }
 
 /// What policies in shadow would do differently.

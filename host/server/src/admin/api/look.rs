@@ -1,6 +1,6 @@
 //! What only looks: status, documents, generations, history, modules.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::{
     http::{StatusCode, header},
@@ -14,10 +14,11 @@ use tidegate_control::{
     edit::Document,
     history::{Action, Entry, Outcome},
     kept,
-    rollouts::RolloutStatus,
+    rollouts::{RolloutStatus, StepsStatus},
     shadows::ShadowStatus,
 };
 use tidegate_pipeline::{CircuitState, rollout::Decided, shadow::Example};
+use tidegate_policy::amend::Promotion;
 
 use super::{
     Call,
@@ -91,7 +92,10 @@ pub(super) fn policy(policy: &KeptPolicy) -> Value {
     let rollout = policy.rollout.as_ref();
     json!({
         "policy": policy.policy, "module": policy.module, "version": policy.version, "digest": policy.digest,
-        "rollout": rollout.map(|rollout| json!({"percent": rollout.percent, "baseline": rollout.baseline})),
+        "rollout": rollout.map(|rollout| json!({
+            "percent": rollout.percent, "baseline": rollout.baseline, "steps": rollout.steps,
+            "afterSeconds": rollout.after_ms.map(seconds),
+        })),
         "shadow": policy.shadow,
     })
 }
@@ -128,11 +132,31 @@ fn rollout(found: &RolloutStatus) -> Value {
         "policy": *found.policy,
         "percent": found.percent,
         "wanted": found.wanted,
+        "promote": found.steps.as_ref().map(|steps| promote(steps, found.candidate_decided.events)),
         "key": found.key,
         "baseline": found.baseline,
         "decided": {"candidate": version(&found.candidate_decided), "baseline": version(&found.baseline_decided)},
         "takenBack": taken_back.map(|taken| json!({"at": time(taken.at_ms), "percent": taken.percent, "why": taken.why})),
     })
+}
+
+/// How far a rollout that promotes itself has got; its step has had so many events.
+fn promote(found: &StepsStatus, events: u64) -> Value {
+    let next = found.next.map(|(to, at_ms)| {
+        let (percent, done) = match to {
+            Promotion::Percent(percent) => (percent, false),
+            Promotion::Done => (100, true),
+        };
+        json!({"percent": percent, "done": done, "notBefore": time(at_ms)})
+    });
+    json!({
+        "steps": found.steps, "afterSeconds": found.after.as_secs_f64(), "minEvents": found.min_events, "events": events,
+        "next": next, "done": found.done, "heldBy": found.held,
+    })
+}
+
+fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
 }
 
 /// A policy, and what its breaker does; null where it has none.

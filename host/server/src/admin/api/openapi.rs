@@ -122,7 +122,17 @@ fn schemas() -> Value {
             "policy": text, "percent": number, "wanted": number, "key": maybe, "baseline": text,
             "decided": object(json!({"candidate": of("Version"), "baseline": of("Version")})),
             "takenBack": {"type": ["object", "null"], "properties": {"at": text, "percent": number, "why": text}},
+            "promote": of("Steps"),
         })),
+        "Steps": {
+            "type": ["object", "null"],
+            "description": "of a rollout that promotes itself: its step has had so many events; what is next by itself, and not before when",
+            "properties": {
+                "steps": list(&number), "afterSeconds": {"type": "number"}, "minEvents": number, "events": number,
+                "next": {"type": ["object", "null"], "properties": {"percent": number, "done": flag, "notBefore": text}},
+                "done": flag, "heldBy": maybe,
+            },
+        },
         "Shadow": object(json!({
             "policy": text, "digest": text, "against": maybe, "outcomes": {"type": "object", "additionalProperties": number},
             "skipped": number,
@@ -147,7 +157,9 @@ fn schemas() -> Value {
         "Difference": object(json!({"added": names, "changed": names, "removed": names})),
         "Policy": object(json!({
             "policy": text, "module": text, "version": text, "digest": text, "breaker": of("Breaker"),
-            "rollout": {"type": ["object", "null"], "properties": {"percent": number, "baseline": text}},
+            "rollout": {"type": ["object", "null"], "properties": {
+                "percent": number, "baseline": text, "steps": list(&number), "afterSeconds": {"type": ["number", "null"]},
+            }},
             "shadow": flag,
         })),
         "Changed": object(json!({

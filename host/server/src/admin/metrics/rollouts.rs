@@ -1,9 +1,11 @@
 //! Figures of what does not decide everything yet: rollouts, and policies in shadow.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use prometheus_client::registry::Unit;
 use tidegate_control::{Picture, rollouts::RolloutStatus};
 use tidegate_pipeline::rollout::Decided;
+use tidegate_policy::amend::Promotion;
 
 use super::sheet::Sheet;
 
@@ -12,6 +14,19 @@ impl Sheet<'_> {
         let percent = picture.rollouts.iter().map(|found| ([("policy", &*found.policy)], u64::from(found.percent)));
         let help = "Keys of which the module on its way decides, in percent; 0 where it was taken back";
         self.gauge("tidegate_rollout_percent", help, None, percent)?;
+        let steps = || {
+            let next = |found: &RolloutStatus| found.steps.as_ref()?.next;
+            picture.rollouts.iter().filter_map(move |found| Some(([("policy", &*found.policy)], next(found)?)))
+        };
+        let next = steps().map(|(labels, (to, _))| match to {
+            Promotion::Percent(percent) => (labels, u64::from(percent)),
+            Promotion::Done => (labels, 100),
+        });
+        let help = "Percentage that a rollout goes on to by itself; at its last step 100, and it is done then";
+        self.gauge("tidegate_rollout_next_percent", help, None, next)?;
+        let at = steps().map(|(labels, (_, at_ms))| (labels, Duration::from_millis(at_ms).as_secs_f64()));
+        let help = "When it does at the earliest, in seconds since 1970";
+        self.gauge("tidegate_rollout_next_timestamp", help, Some(Unit::Seconds), at)?;
         let candidate = |found: &RolloutStatus| {
             let live = picture.generation.iter().flat_map(|live| &live.policies);
             live.into_iter().find(|policy| policy.policy == found.policy).map(|policy| policy.digest.as_str())
@@ -19,6 +34,7 @@ impl Sheet<'_> {
         let versions: Vec<_> = picture
             .rollouts
             .iter()
+            .filter(|found| !found.steps.as_ref().is_some_and(|steps| steps.done))
             .flat_map(|found| {
                 let of = |version, digest| [("policy", &*found.policy), ("version", version), ("digest", digest)];
                 [
