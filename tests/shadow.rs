@@ -129,7 +129,8 @@ async fn each_outcome_has_its_name_and_its_reason() {
 async fn a_condition_is_counted_and_shown_as_a_module_is() {
     for body in ["cesql: 'NOT EXISTS subject'", "pattern: {subject: [{exists: false}]}"] {
         let mut rig = Rig::new();
-        rig.apply(&Docs::line().policy("guard", "", &format!("mode: Shadow, {body}"))).await;
+        let policy = format!("{{phase: Validate, mode: Shadow, {body}}}");
+        rig.apply(&Docs::line().doc("FilterPolicy", "guard", &policy)).await;
         let is_guilty = |number: usize| number.is_multiple_of(5);
         unhurried(&rig, 2, 20, is_guilty).await;
         let report = shadow(&rig).report;
