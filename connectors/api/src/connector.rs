@@ -115,6 +115,10 @@ pub enum ReadBackError {
 /// Context of an event that a route sends to a topic (or subject) of its choice. Only the host can set it.
 pub const DESTINATION: &str = "destination";
 
+/// Context of a dead letter: what tells it from other dead letters of the same event, the same wherever it is made anew. A sink whose
+/// broker drops what it has seen before makes this part of what it goes by. Only the host can set it.
+pub const ENTRY: &str = "entry";
+
 /// Context of an event that has a span of its own while the host traces: what a sink whose transport carries traces says there of
 /// the hop, not of the event (W3C Trace Context). Only the host can set it.
 pub const TRACEPARENT: &str = "traceparent";

@@ -30,7 +30,7 @@ pub mod source;
 pub mod transaction;
 
 pub use backoff::Backoff;
-pub use connector::{ConfigError, Connector, DESTINATION, Place, Registry, TRACEPARENT, TRACESTATE};
+pub use connector::{ConfigError, Connector, DESTINATION, ENTRY, Place, Registry, TRACEPARENT, TRACESTATE};
 pub use headers::{Headers, HeadersConfig};
 pub use lag::{Lag, LagGauge};
 pub use ledger::Ledger;

@@ -48,7 +48,7 @@ impl SecretConfig {
 
 /// A secret as the value of an option: `password: {secret: {file: …}}`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a reference: {secret: {file: PATH}} or {secret: {env: NAME}}")]
 pub struct SecretRef {
     /// Where it stands.
     pub secret: SecretConfig,

@@ -1,4 +1,8 @@
-//! `kafka`: topics of Kafka. One lane a partition, a producer that waits for every replica.
+//! `kafka`: topics of Kafka. One lane a partition, a producer that waits for every replica. Options: of sources in `source/config.rs`, of sinks in
+//! `sink/config.rs`, of connections in `client.rs`.
+//!
+//! **A topic that is not there** holds a source (it says so until there is one), and is a refusal for good at a sink: such events rest in the dead
+//! letter, for a route's `topic:` may be made of what events say.
 //!
 //! A [`Source`](tidegate_connector::Source) is a member of a consumer group; a [`Writer`](tidegate_connector::Writer) writes to the topics of
 //! one cluster. How a message carries an event is in [`binding`] (CloudEvents Kafka protocol binding 1.0.2).

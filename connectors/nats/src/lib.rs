@@ -73,7 +73,8 @@
 //! **Durable means**: the stream's confirmation (as durable as the stream is set up); without `jetstream`, that the server has read it.
 //!
 //! What is sent again because a confirmation was lost, the stream drops by its message id, as long as its `duplicate_window` (2 minutes
-//! unless set) remembers it. Two events of one subject with the same source and id are one to it.
+//! unless set) remembers it. Two events of one subject with the same source and id are one to it; two dead letters are not, unless it is one event
+//! that was delivered again.
 //!
 //! **Order** is that of the events: when a connection is lost, the rest is sent again in order. When a stream refuses one message in
 //! the middle (it is full and `discard: new`), those of the group behind it may be stored before it; `inFlight: 1` prevents that, and

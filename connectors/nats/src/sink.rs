@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use async_nats::HeaderMap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use tidegate_connector::{DESTINATION, Headers, WriteError, Writer};
+use tidegate_connector::{DESTINATION, ENTRY, Headers, WriteError, Writer};
 use tidegate_event::Event;
 
 pub(crate) use self::read_back::SubjectLook;
@@ -82,7 +82,8 @@ impl NatsWriter {
         let (mut headers, payload) = binding::encode(event, self.parts.mode, &self.parts.headers);
         let id = match self.parts.to {
             To::Stream { message_id: MessageId::Event, .. } => {
-                let id = format!("{subject} {} {}", event.source(), event.id());
+                let entry = event.context(ENTRY).map_or_else(String::new, |entry| format!(" {entry}"));
+                let id = format!("{subject} {} {}{entry}", event.source(), event.id());
                 headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
                 Some(id)
             }

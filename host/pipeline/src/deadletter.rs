@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidegate_connector::Malformed;
+use tidegate_connector::{ENTRY, Malformed};
 use tidegate_event::{Event, Form, InvalidEvent};
 use time::{OffsetDateTime, UtcOffset};
 
@@ -81,7 +81,8 @@ const REASON_CHARS_MAX: usize = 512;
 
 /// The original with its cause, and where it stood.
 pub(crate) fn event(original: &Event, cause: Cause<'_>, origin: Option<&str>) -> Event {
-    let (reason, time) = (clean(cause.reason), timestamp(OffsetDateTime::now_utc()));
+    let now = OffsetDateTime::now_utc();
+    let (reason, time) = (clean(cause.reason), timestamp(now));
     let entries = [
         (CAUSE, cause.cause),
         (REASON, &reason),
@@ -93,7 +94,11 @@ pub(crate) fn event(original: &Event, cause: Cause<'_>, origin: Option<&str>) ->
         (ORIGIN, origin.unwrap_or_default()),
     ];
     let given: Vec<(&str, &str)> = entries.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    original.clone().with_extensions(&given).unwrap_or_else(|_| original.clone())
+    let letter = original.clone().with_extensions(&given).unwrap_or_else(|_| original.clone());
+    // A redelivery has the same place; what has none was never seen before.
+    let place = origin.map_or_else(|| now.unix_timestamp_nanos().to_string(), str::to_owned);
+    let Cause { cause, by, route, .. } = cause;
+    letter.with_context(&[(ENTRY, &format!("{route} {by} {cause} {place}"))])
 }
 
 /// A message that is no event, wrapped: its bytes are the data. The id is its place, so that a redelivery has the same.

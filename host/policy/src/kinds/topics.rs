@@ -58,7 +58,9 @@ fn pattern(text: &str) -> Result<TopicPattern, &'static str> {
         "*" => Ok(Level::One),
         ">" if i == last => Ok(Level::Rest),
         ">" => Err("`>` stands for all the rest and can only be the last level"),
-        part if part.contains(['*', '>']) => Err("`*` and `>` stand for whole levels, not for parts of one"),
+        part if part.contains(['*', '>']) => {
+            Err("`*` and `>` stand for whole levels (`/` is between levels), not for parts of one")
+        }
         part if part.chars().any(char::is_control) => Err("control characters are not possible here"),
         part => Ok(Level::Literal(part.to_owned())),
     };
