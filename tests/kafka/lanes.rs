@@ -54,6 +54,25 @@ fn a_lane_that_stands_still_is_behind_by_all_that_waits() {
     line.check(0);
 }
 
+/// Neither where the topic is empty, nor where a host before has settled all there is.
+#[test]
+fn a_lane_to_which_nothing_has_come_is_known_not_to_be_behind() {
+    let mut line = Line::new(Kafka::shared(), "kafka_no_lag", 2);
+    for _ in 0..2 {
+        let mut host = line.start(0);
+        let admin = host.admin();
+        host.until("no lane is behind", || {
+            let status: Value = serde_json::from_str(&get(&admin, "/status").ok()?.body).ok()?;
+            let lanes = status["lanes"].as_array()?;
+            (lanes.len() == 2 && lanes.iter().all(|lane| lane["lag"]["events"] == 0)).then_some(())
+        });
+        line.produce(100);
+        line.finish(&mut host);
+        assert!(host.stop().success());
+    }
+    line.check(0);
+}
+
 #[test]
 fn a_host_without_a_partition_is_ready_and_takes_over() {
     let mut line = Line::new(Kafka::shared(), "kafka_standby", 1);

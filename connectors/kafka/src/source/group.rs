@@ -270,13 +270,17 @@ impl Group {
         }
     }
 
-    /// Where partitions end: what their lanes lag behind.
+    /// Where partitions end, and their lanes begin: what these lag behind.
     pub(super) fn know_ends(&self, statistics: &Statistics) {
         let isolated = self.config.is_isolated();
         for ((topic, number), partition) in &self.assigned().partitions {
             let known = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(number));
             if let Some(known) = known {
                 partition.ends_at(if isolated { known.ls_offset } else { known.hi_offset });
+                // Negative as long as it is not known where to begin.
+                if known.next_offset >= 0 {
+                    partition.starts_at(known.next_offset - known.fetchq_cnt);
+                }
             }
         }
     }

@@ -41,6 +41,8 @@ struct Shared {
     lost: AtomicBool,
     /// Where the partition ended when librdkafka told last.
     end: AtomicI64,
+    /// What librdkafka will give next, as it told last: where the lane stands as long as it has delivered nothing.
+    start: AtomicI64,
     token: Token,
 }
 
@@ -61,6 +63,7 @@ impl Partition {
             committed: AtomicI64::new(NOWHERE),
             lost: AtomicBool::new(false),
             end: AtomicI64::new(NOWHERE),
+            start: AtomicI64::new(NOWHERE),
             token: Token::new(),
         });
         let settling = shared.clone();
@@ -146,6 +149,7 @@ impl Partition {
         self.shared.settled.store(NOWHERE, Ordering::Release);
         self.shared.committed.store(NOWHERE, Ordering::Release);
         self.shared.end.store(NOWHERE, Ordering::Release);
+        self.shared.start.store(NOWHERE, Ordering::Release);
     }
 
     /// Its lane is closed: nobody takes from it any more.
@@ -162,12 +166,21 @@ impl Partition {
         self.shared.end.fetch_max(end, Ordering::AcqRel);
     }
 
+    /// See [`Shared::start`].
+    pub(super) fn starts_at(&self, start: i64) {
+        self.shared.start.store(start, Ordering::Release);
+    }
+
     /// What is behind the last message delivered, as far as the end is known. Offsets without messages (of transactions, or compacted
     /// away) count too.
     pub(super) fn lag(&self) -> LagGauge {
         let (shared, ledger) = (self.shared.clone(), self.ledger.clone());
         LagGauge::new(move || {
-            let (end, position) = (shared.end.load(Ordering::Acquire), ledger.resume());
+            let end = shared.end.load(Ordering::Acquire);
+            let position = match ledger.resume() {
+                NOWHERE => shared.start.load(Ordering::Acquire),
+                position => position,
+            };
             let known = end > NOWHERE && position > NOWHERE;
             Lag { events: known.then(|| u64::try_from(end - position).unwrap_or(0)), ..Lag::default() }
         })
