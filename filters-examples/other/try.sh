@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 language=$1
 program=${TIDEGATE:-tidegate}
-export TIDEGATE_COMPILE_LIMITS=${TIDEGATE_COMPILE_LIMITS:-120s,4096Mi}
+export TIDEGATE_COMPILE_LIMITS=${TIDEGATE_COMPILE_LIMITS:-60s,2048Mi}
 case $language in
   python) python/build.sh ;;
   javascript) (cd javascript && npm install --no-audit --no-fund && node build.mjs) ;;
