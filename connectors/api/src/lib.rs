@@ -16,6 +16,7 @@
 //! writer, and a [`Connector`] that opens them. It passes [`conformance`]. It knows no policy, route or host.
 
 pub mod backoff;
+pub mod chain;
 pub mod config;
 pub mod conformance;
 pub mod connector;
@@ -30,6 +31,7 @@ pub mod source;
 pub mod transaction;
 
 pub use backoff::Backoff;
+pub use chain::chain;
 pub use connector::{ConfigError, Connector, DESTINATION, ENTRY, Place, Registry, TRACEPARENT, TRACESTATE};
 pub use headers::{Headers, HeadersConfig};
 pub use lag::{Lag, LagGauge};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::{Auth as Credentials, AuthError, Client, ClientError, ConnectOptions, Event, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tidegate_connector::{Secret, SourceError};
+use tidegate_connector::{Secret, SourceError, chain};
 use tokio::sync::watch;
 
 use crate::config::connection::{Auth, Opened};
@@ -221,18 +221,4 @@ fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 fn text(secret: &Secret) -> Result<String, String> {
     let value = secret.read().map_err(|error| error.to_string())?;
     String::from_utf8(value.to_vec()).map_err(|_| "the secret is not UTF-8".to_owned())
-}
-
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_said = cause.to_string();
-        if !said.contains(&cause_said) {
-            said = format!("{said}: {cause_said}");
-        }
-        source = cause.source();
-    }
-    said
 }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     admin::access::LOCAL_FILE,
+    authorities,
     commands::run::default_state_dir,
     problem::{OrProblem as _, problem},
 };
@@ -100,10 +101,7 @@ impl HostArgs {
         let Some(ca) = &self.ca else { return Ok(None) };
         let failed = || format!("{} cannot be used", ca.display());
         let hint = "name files in PEM";
-        let mut roots = RootCertStore::empty();
-        for root in CertificateDer::pem_file_iter(ca).or_problem(failed(), hint)? {
-            roots.add(root.or_problem(failed(), hint)?).or_problem(failed(), hint)?;
-        }
+        let roots = authorities::read(ca, &failed(), hint)?;
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .or_problem("TLS cannot be set up", hint)?

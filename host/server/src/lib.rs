@@ -5,6 +5,7 @@
 //! command.
 
 mod admin;
+mod authorities;
 mod bench;
 pub mod cli;
 mod client;

@@ -3,7 +3,9 @@
 use async_nats::{Message, StatusCode, Subscriber};
 use serde::Deserialize;
 
-use crate::link::{Link, chain};
+use tidegate_connector::chain;
+
+use crate::link::Link;
 
 /// Answers to one writer's messages.
 #[derive(Debug)]

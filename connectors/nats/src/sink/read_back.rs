@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tidegate_connector::connector::{ReadBack, Record, Unreadable};
-use tidegate_connector::{Headers, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, MALFORMED_BYTES, SourceError};
+use tidegate_connector::{Headers, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, MALFORMED_BYTES, SourceError, chain};
 use tidegate_event::json::Validate;
 
 use crate::binding::{Origin, Reading};
 use crate::config::connection::Opened;
-use crate::link::{Kept, Link, chain};
+use crate::link::{Kept, Link};
 
 /// Without a message for so long the server counts as silent: there is one more, or there was.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use async_nats::jetstream::{self, context::RequestErrorKind};
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tidegate_connector::{Backoff, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, SourceError};
+use tidegate_connector::{Backoff, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, SourceError, chain};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
@@ -23,7 +23,7 @@ use super::session::{Pull, Session};
 use super::stream::acknowledge;
 use crate::config::connection::Opened;
 use crate::config::{Start, StreamConfig};
-use crate::link::{Kept, Link, chain};
+use crate::link::{Kept, Link};
 
 /// How long a reader that went away is waited for: the server may not have noticed.
 const OTHERS_PATIENCE: Duration = Duration::from_secs(3);

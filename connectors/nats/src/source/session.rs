@@ -6,14 +6,14 @@ use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
-use tidegate_connector::{LANE_BATCH_EVENTS, SourceError};
+use tidegate_connector::{LANE_BATCH_EVENTS, SourceError, chain};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::held::{AHEAD_BYTES, AHEAD_MESSAGES, Came};
 use super::reader::{Ended, Reader};
 use super::reply::Delivered;
 use super::stream::said;
-use crate::link::{Link, chain};
+use crate::link::Link;
 
 /// A request for messages is good for so long.
 const EXPIRES: Duration = Duration::from_secs(10);

@@ -12,13 +12,13 @@ use futures_util::stream::SelectAll;
 use futures_util::{FutureExt, StreamExt};
 use tidegate_connector::ledger::Batch;
 use tidegate_connector::{
-    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, Ledger, MALFORMED_BYTES, Malformed, SourceError,
+    Delivery, LANE_BATCH_BYTES, LANE_BATCH_EVENTS, Lane, Ledger, MALFORMED_BYTES, Malformed, SourceError, chain,
 };
 use tokio::task::JoinHandle;
 
 use crate::binding::{Origin, Reading};
 use crate::config::connection::Opened;
-use crate::link::{Kept, Link, chain};
+use crate::link::{Kept, Link};
 
 pub(super) struct SubjectsLane {
     name: String,

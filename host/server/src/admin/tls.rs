@@ -3,14 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::problem::OrProblem as _;
+use crate::{authorities, problem::OrProblem as _};
 
 /// Files in PEM.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,14 +50,11 @@ impl TlsArgs {
         let builder = match &self.admin_client_ca {
             None => builder.with_no_client_auth(),
             Some(file) => {
-                let failed = || format!("the client authority {} cannot be used", file.display());
-                let mut roots = RootCertStore::empty();
-                for root in CertificateDer::pem_file_iter(file).or_problem(failed(), hint)? {
-                    roots.add(root.or_problem(failed(), hint)?).or_problem(failed(), hint)?;
-                }
+                let failed = format!("the client authority {} cannot be used", file.display());
+                let roots = authorities::read(file, &failed, hint)?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 // Without one there may be a token.
-                let verifier = verifier.allow_unauthenticated().build().or_problem(failed(), hint)?;
+                let verifier = verifier.allow_unauthenticated().build().or_problem(failed, hint)?;
                 builder.with_client_cert_verifier(verifier)
             }
         };

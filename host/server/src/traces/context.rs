@@ -1,5 +1,7 @@
 //! The trace an event was made in, as the Distributed Tracing extension of CloudEvents carries it: `traceparent` and `tracestate` (W3C
 //! Trace Context, level 1). What is not well formed is no trace; nothing here changes an event.
+//!
+//! Not by the SDK's propagator: it takes ids of any length, and blanks around them.
 
 use std::str::FromStr as _;
 

@@ -1,7 +1,6 @@
 //! How spans get to the collector: one client for it, over HTTP/1.1, with TLS where the endpoint says so.
 
 use std::{
-    error::Error,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,15 +18,15 @@ use hyper_util::{
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tidegate_connector::chain;
 use tokio::time::timeout;
 
 use super::settings::Settings;
-use crate::problem::{OrProblem as _, problem};
+use crate::{
+    authorities,
+    problem::{OrProblem as _, problem},
+};
 
 /// Bytes of an answer that are read: it says next to nothing.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -93,6 +92,7 @@ impl HttpClient for Poster {
             Err(_) => Err(format!("no answer within {:?}", self.timeout).into()),
         };
         match &answer {
+            // The client's own words are `client error (Connect)`.
             Err(error) => self.heard.note(chain(&**error)),
             Ok(answer) if answer.status().is_success() => {
                 // An answer that is no message says nothing.
@@ -114,10 +114,8 @@ fn roots(settings: &Settings) -> anyhow::Result<RootCertStore> {
     match &settings.authority {
         _ if !settings.secure => {}
         Some(file) => {
-            let failed = || format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {} cannot be used", file.display());
-            for root in CertificateDer::pem_file_iter(file).or_problem(failed(), "")? {
-                roots.add(root.or_problem(failed(), "")?).or_problem(failed(), "")?;
-            }
+            let failed = format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {} cannot be used", file.display());
+            roots = authorities::read(file, &failed, "")?;
         }
         None => {
             // Some of a system's roots are too odd for any client; the others count.
@@ -129,18 +127,4 @@ fn roots(settings: &Settings) -> anyhow::Result<RootCertStore> {
         }
     }
     Ok(roots)
-}
-
-/// An error with what led to it: the client's own words are `client error (Connect)`.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !said.contains(&words) {
-            said = format!("{said}: {words}");
-        }
-        source = cause.source();
-    }
-    said
 }
