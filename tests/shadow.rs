@@ -11,8 +11,7 @@ use tidegate_pipeline::shadow::{Outcome, Report};
 use crate::rig::docs::Docs;
 use crate::rig::guests::{Guest, drops_guilty, stamp};
 use crate::rig::{Rig, events, eventually};
-use crate::support::digest;
-use crate::support::example;
+use crate::support::{digest, example};
 
 /// Pushes batch after batch, each when the one before is settled and compared, so that nothing is skipped.
 async fn unhurried(rig: &Rig, batches: usize, size: usize, is_guilty: impl Fn(usize) -> bool) {

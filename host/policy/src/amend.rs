@@ -17,6 +17,16 @@ pub enum Promotion {
     Done,
 }
 
+impl Promotion {
+    /// Of the keys, those that meet the module then.
+    pub fn percent(self) -> u8 {
+        match self {
+            Promotion::Percent(percent) => percent,
+            Promotion::Done => 100,
+        }
+    }
+}
+
 /// The text of one document, a FilterPolicy, with its rollout changed. One that promotes itself goes on from there: the steps before are
 /// taken out, and `promote` where none is left to take, or nothing decides. Where it is written in a way that cannot be changed in
 /// its place it is written anew, as JSON. `None` where it is no document, or has no rollout.

@@ -71,10 +71,7 @@ impl Control {
 
     async fn take_on(&mut self, policy: &str, to: Promotion, why: &str) -> Option<Arc<Generation>> {
         let running = self.rollouts.get(policy)?;
-        let (percent, done) = match to {
-            Promotion::Percent(percent) => (percent, false),
-            Promotion::Done => (100, true),
-        };
+        let (percent, done) = (to.percent(), to == Promotion::Done);
         let fingerprint = running.fingerprint.clone();
         let reached = Reached { policy: policy.to_owned(), percent, done, held: None, fingerprint };
         let author = Author { who: PROMOTION.into(), reason: Some(format!("{}: {why}", promoted(policy, to))) };

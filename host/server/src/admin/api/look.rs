@@ -142,13 +142,9 @@ fn rollout(found: &RolloutStatus) -> Value {
 
 /// How far a rollout that promotes itself has got; its step has had so many events.
 fn promote(found: &StepsStatus, events: u64) -> Value {
-    let next = found.next.map(|(to, at_ms)| {
-        let (percent, done) = match to {
-            Promotion::Percent(percent) => (percent, false),
-            Promotion::Done => (100, true),
-        };
-        json!({"percent": percent, "done": done, "notBefore": time(at_ms)})
-    });
+    let next = found
+        .next
+        .map(|(to, at_ms)| json!({"percent": to.percent(), "done": to == Promotion::Done, "notBefore": time(at_ms)}));
     json!({
         "steps": found.steps, "afterSeconds": found.after.as_secs_f64(), "minEvents": found.min_events, "events": events,
         "next": next, "done": found.done, "heldBy": found.held,

@@ -5,7 +5,6 @@ use std::{fmt, time::Duration};
 use prometheus_client::registry::Unit;
 use tidegate_control::{Picture, rollouts::RolloutStatus};
 use tidegate_pipeline::rollout::Decided;
-use tidegate_policy::amend::Promotion;
 
 use super::sheet::Sheet;
 
@@ -18,10 +17,7 @@ impl Sheet<'_> {
             let next = |found: &RolloutStatus| found.steps.as_ref()?.next;
             picture.rollouts.iter().filter_map(move |found| Some(([("policy", &*found.policy)], next(found)?)))
         };
-        let next = steps().map(|(labels, (to, _))| match to {
-            Promotion::Percent(percent) => (labels, u64::from(percent)),
-            Promotion::Done => (labels, 100),
-        });
+        let next = steps().map(|(labels, (to, _))| (labels, u64::from(to.percent())));
         let help = "Percentage that a rollout goes on to by itself; at its last step 100, and it is done then";
         self.gauge("tidegate_rollout_next_percent", help, None, next)?;
         let at = steps().map(|(labels, (_, at_ms))| (labels, Duration::from_millis(at_ms).as_secs_f64()));
