@@ -179,3 +179,25 @@ fn the_sidecar_stands_on_both_sides_of_its_application() {
     assert_eq!(elsewhere.lines().len(), 1, "the application never saw it");
     assert!(host.stop().success());
 }
+
+#[test]
+fn a_sidecar_that_stops_still_takes_what_its_application_owes() {
+    let ports = ["127.0.0.1:8080", "127.0.0.1:3000", "127.0.0.1:8081", "127.0.0.1:4000"];
+    let example = Example::new("sidecar", &["order-guard", "redact-fields"], &ports);
+    fs::copy(root().join("examples/gateway/service.py"), example.dir.path().join("service.py")).expect("copy");
+    let elsewhere = example.python("service.py", "127.0.0.1:4000", &[]);
+    let mut host = example.start("--sidecar");
+    let inbound = example.at("127.0.0.1:8080").to_owned();
+    let data = r#"{"amount":49.9,"card":"4111"}"#;
+    let held = thread::spawn(move || order(&inbound, "1", PLACED, data));
+    host.logged("the sink is in trouble", 1);
+    host.signal(rustix::process::Signal::TERM);
+    host.logged("stopping", 1);
+    // It gets the order now, and answers when its invoice is on its way.
+    let outbound = format!("http://{}", example.at("127.0.0.1:8081"));
+    let _app = example.python("app.py", "127.0.0.1:3000", &[&outbound]);
+    let answer = held.join().expect("an answer");
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert!(host.ended().success());
+    assert_eq!(elsewhere.lines(), [r#"com.acme.invoice invoice-1 {"amount":49.9,"card":"***"}"#]);
+}

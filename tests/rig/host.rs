@@ -82,9 +82,20 @@ impl Host {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 panic!("the host ended ({status}) before: {what}\n{}", self.log());
             }
-            assert!(start.elapsed() < super::HANGS, "waited in vain: {what}\n{}", self.log());
+            if start.elapsed() > super::HANGS {
+                panic!("waited in vain: {what}\n{}\n{}", self.log(), self.status());
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// What the host says of itself, if it has an admin port.
+    fn status(&self) -> String {
+        let log = self.log();
+        let line = log.lines().rfind(|line| line.contains("admin port is open"));
+        let admin = line.and_then(|line| line.split_once("address=")?.1.split_whitespace().next());
+        let Some(admin) = admin else { return String::new() };
+        super::request::get(admin, "/status").map_or_else(|error| error.to_string(), |answer| format!("{answer:?}"))
     }
 
     /// Waits for the log to have `count` of `words`.

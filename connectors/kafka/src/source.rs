@@ -21,6 +21,7 @@ mod group;
 mod lane;
 mod look;
 mod partition;
+mod standing;
 mod token;
 mod transactions;
 
@@ -33,24 +34,26 @@ pub(crate) use self::config::SourceConfig;
 use self::group::{Group, Next};
 use self::lane::KafkaLane;
 use self::look::Look;
+use self::standing::Standing;
 
 /// A consumer group's member; joins with the first call of `lane`.
 pub(crate) struct KafkaSource {
     config: Arc<SourceConfig>,
     group: Option<Arc<Group>>,
     look: Arc<Look>,
+    standing: Arc<Standing>,
 }
 
 impl KafkaSource {
     pub(crate) fn new(config: SourceConfig) -> Self {
-        Self { config: Arc::new(config), group: None, look: Arc::default() }
+        Self { config: Arc::new(config), group: None, look: Arc::default(), standing: Arc::default() }
     }
 
     fn group(&mut self) -> Result<Arc<Group>, SourceError> {
         if let Some(group) = &self.group {
             return Ok(group.clone());
         }
-        let group = Group::join(&self.config, &self.look)?;
+        let group = Group::join(&self.config, &self.look, &self.standing)?;
         Ok(self.group.insert(group).clone())
     }
 }

@@ -10,7 +10,8 @@ use tidegate_matching::{Destination, Matcher, Names};
 use tidegate_pipeline::{
     Circuit, CircuitOptions, Live, Plan, Tally, WindowOptions,
     plan::{
-        Body, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched, Verdict,
+        Body, Drain, FailureRule, FailureRules, MalformedRule, RoutePlan, SourcePlan, Stage, TargetPlan, Unmatched,
+        Verdict,
     },
 };
 use tidegate_policy::spec::{self, Documents, FilterPolicy, Id, Mode, Route};
@@ -76,6 +77,10 @@ pub(crate) fn build(
         });
         let mut plan = SourcePlan::new(malformed(source.malformed), window, from);
         plan.connector = Some(source.connector.name.as_str().into());
+        plan.drain = match source.drain {
+            spec::Drain::First => Drain::First,
+            spec::Drain::Last => Drain::Last,
+        };
         sources.insert(source.meta.id.to_string().into(), plan);
     }
     let tally = Tally::of(routes.values().map(|route| &**route));

@@ -16,6 +16,7 @@ use crate::{
     Live,
     lag::Behind,
     lane::{Context, LaneState, LaneTask, Shared},
+    plan::Drain,
     window::WindowOptions,
 };
 
@@ -150,14 +151,20 @@ impl Pipeline {
         }
     }
 
-    /// [`close`](Self::close) for all sources at once.
+    /// [`close`](Self::close) for all sources at once, but for those that drain last: these go on until the others have ended.
     pub async fn drain(&mut self) {
-        let mut closing = JoinSet::new();
-        for (_, open) in std::mem::take(&mut self.sources) {
-            open.drain.send_replace(true);
-            closing.spawn(finish(open));
+        let plan = self.live.load();
+        let first = |id: &Arc<str>| plan.sources.get(id).is_none_or(|source| source.drain == Drain::First);
+        let (first, last): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.sources).into_iter().partition(|(id, _)| first(id));
+        for turn in [first, last] {
+            let mut closing = JoinSet::new();
+            for (_, open) in turn {
+                open.drain.send_replace(true);
+                closing.spawn(finish(open));
+            }
+            while closing.join_next().await.is_some() {}
         }
-        while closing.join_next().await.is_some() {}
     }
 
     /// Waits until every lane of every source has ended by itself (files without `follow`). Cancel-safe.

@@ -39,6 +39,8 @@ pub struct SourcePlan {
     pub connector: Option<Arc<str>>,
     /// What each of its lanes may have in flight; `None`: what the pipeline says.
     pub window: Option<WindowOptions>,
+    /// When it stops taking events as the pipeline drains.
+    pub drain: Drain,
     /// Every route that names the source; each sees every event. As it was given to [`SourcePlan::new`].
     pub routes: Vec<Arc<RoutePlan>>,
     /// The conditions of all of them.
@@ -48,7 +50,7 @@ pub struct SourcePlan {
 impl SourcePlan {
     /// Puts the conditions of all routes together.
     pub fn new(malformed: MalformedRule, window: Option<WindowOptions>, routes: Vec<Arc<RoutePlan>>) -> SourcePlan {
-        SourcePlan { malformed, connector: None, window, rules: Rules::of(&routes), routes }
+        SourcePlan { malformed, connector: None, window, drain: Drain::First, rules: Rules::of(&routes), routes }
     }
 
     /// Every route with its part of the conditions.
@@ -59,6 +61,15 @@ impl SourcePlan {
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
     }
+}
+
+/// When a source stops taking events as the pipeline drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// At once.
+    First,
+    /// When all that drain first have settled what they had: settling that may need this one.
+    Last,
 }
 
 /// What to do with a message that is no event.

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    Applies, Body, Condition, Delivery, Documents, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match, Meta,
-    PolicyBreaker, Promote, RateKey, RateLimit, Rollout, Route, Sink, Source, TopicPart, TopicPattern, TopicTemplate,
-    Unmatched, Wasm,
+    Applies, Body, Condition, Delivery, Documents, Drain, Effect, FilterPolicy, Id, Isolation, Level, Malformed, Match,
+    Meta, PolicyBreaker, Promote, RateKey, RateLimit, Rollout, Route, Sink, Source, TopicPart, TopicPattern,
+    TopicTemplate, Unmatched, Wasm,
 };
 
 /// Changes with the form below, so that a new host never takes an old id for its own.
@@ -74,6 +74,10 @@ fn source(source: &Source) -> Value {
         "config": source.connector.config,
         "malformed": malformed,
         "window": source.window.map(|window| json!([window.events, window.bytes])),
+        "drain": match source.drain {
+            Drain::First => "First",
+            Drain::Last => "Last",
+        },
     })
 }
 

@@ -138,6 +138,7 @@ fn source(connectors: &[ConnectorSchema]) -> Value {
     let others = json!({
         "malformed": words("What to do with messages that are no events.", &["DeadLetter", "Skip", "Pause"]),
         "window": closed("What each lane may have under way.", window, &[]),
+        "drain": words("When a host that ends stops taking from it: at once, or when those that drain first have settled.", &["First", "Last"]),
     });
     with_connector("One connector, and what holds whatever it is.", of, others)
 }

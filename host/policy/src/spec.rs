@@ -82,6 +82,17 @@ pub struct Source {
     pub malformed: Malformed,
     /// What each of its lanes may have under way; absent: what the host says.
     pub window: Option<Window>,
+    /// When it stops taking events on a host that ends. Default: `First`.
+    pub drain: Drain,
+}
+
+/// When a source stops taking events on a host that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// At once.
+    First,
+    /// When all that drain first have settled what they had: settling that may need this one.
+    Last,
 }
 
 /// `file: {path: …}`: the word, and what stands behind it.

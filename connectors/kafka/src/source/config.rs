@@ -49,8 +49,6 @@ const STATISTICS_MS: &str = "1000";
 const REFRESH_MS: &str = "10000";
 /// What a member may take for a rebalance beyond its draining.
 const REBALANCE_SPARE: Duration = Duration::from_secs(60);
-/// Kafka's own default; the least a member gets between two looks at its group.
-const POLL_INTERVAL_MIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -219,10 +217,14 @@ impl SourceConfig {
         matches!(self.isolation, Isolation::Committed)
     }
 
+    /// How long a member may keep the others waiting in a rebalance, and itself wait for its place in the group.
+    pub(super) fn poll_interval(&self) -> Duration {
+        (self.drain_timeout + REBALANCE_SPARE).max(self.session_timeout)
+    }
+
     /// What librdkafka is told; the error says which secret is not there.
     pub(super) fn client_config(&self) -> Result<ClientConfig, String> {
         let mut config = self.connection.client_config()?;
-        let poll_interval = POLL_INTERVAL_MIN.max(self.drain_timeout + REBALANCE_SPARE).max(self.session_timeout);
         let heartbeat = (self.session_timeout / 10).clamp(Duration::from_millis(20), Duration::from_secs(3));
         config
             .set("group.id", &self.group)
@@ -251,7 +253,7 @@ impl SourceConfig {
             )
             .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
             .set("heartbeat.interval.ms", heartbeat.as_millis().to_string())
-            .set("max.poll.interval.ms", poll_interval.as_millis().to_string())
+            .set("max.poll.interval.ms", self.poll_interval().as_millis().to_string())
             .set("queued.max.messages.kbytes", (self.prefetch.0 >> 10).to_string())
             .set("fetch.queue.backoff.ms", QUEUE_LOOK_MS)
             .set("statistics.interval.ms", STATISTICS_MS)

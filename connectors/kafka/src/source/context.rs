@@ -35,6 +35,7 @@ impl ClientContext for Context {
         if let Some(group) = self.group.upgrade() {
             group.know_ends(&statistics);
             group.look(&statistics);
+            group.stand(&statistics);
         }
     }
 }

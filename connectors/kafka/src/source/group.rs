@@ -20,6 +20,7 @@ use super::config::SourceConfig;
 use super::context::{Consumer, Context};
 use super::look::Look;
 use super::partition::Partition;
+use super::standing::Standing;
 use super::transactions::{Transactions, Worker};
 use crate::client::{cause, is_refusal};
 
@@ -39,6 +40,7 @@ pub(super) struct Group {
     /// Where it delivers exactly once.
     pub(super) transactions: Option<Transactions>,
     pub(super) look: Arc<Look>,
+    pub(super) standing: Arc<Standing>,
     closing: AtomicBool,
     left: watch::Sender<bool>,
 }
@@ -51,16 +53,17 @@ struct Assigned {
     trouble: Option<Trouble>,
 }
 
-struct Trouble {
-    error: SourceError,
-    refused: bool,
+pub(super) struct Trouble {
+    pub(super) error: SourceError,
+    /// Another client has to be made.
+    pub(super) refused: bool,
 }
 
 /// What a source hands on.
 pub(super) enum Next {
     Lane(Arc<Partition>),
     Trouble(SourceError),
-    /// The brokers do not know us: another client, with secrets read anew, may do better.
+    /// The brokers do not know us, or do not answer: another client, with secrets read anew, may do better.
     Refused(SourceError),
 }
 
@@ -98,7 +101,11 @@ impl Settlements {
 
 impl Group {
     /// Makes a consumer and the thread that serves it.
-    pub(super) fn join(config: &Arc<SourceConfig>, look: &Arc<Look>) -> Result<Arc<Group>, SourceError> {
+    pub(super) fn join(
+        config: &Arc<SourceConfig>,
+        look: &Arc<Look>,
+        standing: &Arc<Standing>,
+    ) -> Result<Arc<Group>, SourceError> {
         let failed = |cause: String| SourceError::Transient { place: config.connection.brokers.to_string(), cause };
         let client = config.client_config().map_err(failed)?;
         let identity = config.transactional.as_ref().map(|how| how.identity.get()).transpose().map_err(failed)?;
@@ -111,6 +118,7 @@ impl Group {
             settlements: Arc::default(),
             transactions,
             look: look.clone(),
+            standing: standing.clone(),
             closing: AtomicBool::new(false),
             left: watch::Sender::new(false),
         });
@@ -181,7 +189,7 @@ impl Group {
 
     fn run(&self, consumer: Arc<Consumer>, wanted: impl Fn() -> bool) {
         let mut committed = Instant::now();
-        while wanted() && !self.closing.load(Ordering::Acquire) {
+        while wanted() && !self.is_closing() {
             match consumer.poll(LOOK) {
                 None => {}
                 // Told by the callback for errors.
@@ -222,6 +230,10 @@ impl Group {
             // A broker that does not answer is left without a word.
             let _ = tokio::time::timeout(LEAVE, left.wait_for(|left| *left)).await;
         }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Another client has to be made: lanes end, and their partitions are given up.
@@ -277,6 +289,10 @@ impl Group {
             let known = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(number));
             if let Some(known) = known {
                 partition.ends_at(if isolated { known.ls_offset } else { known.hi_offset });
+                // librdkafka says once that a queue is no longer empty; should that be missed, the lane looks all the same.
+                if known.fetchq_cnt > 0 {
+                    partition.changed.notify_one();
+                }
                 // Negative as long as it is not known where to begin.
                 if known.next_offset >= 0 {
                     partition.starts_at(known.next_offset - known.fetchq_cnt);
@@ -352,15 +368,23 @@ impl Group {
         let refused = code.is_some_and(is_refusal);
         let place = format!("{} of {}", self.config.topics, self.brokers());
         self.config.connection.log.error(&place, reason);
-        let mut assigned = self.assigned();
         // That all brokers are down says less than why.
-        let known = assigned.trouble.as_ref().is_some_and(|trouble| trouble.refused)
-            || (assigned.trouble.is_some() && code == Some(RDKafkaErrorCode::AllBrokersDown));
-        if known || (!assigned.partitions.is_empty() && !refused) {
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.assigned().trouble.is_some() {
             return;
         }
         let error = SourceError::Transient { place, cause: reason.to_owned() };
-        assigned.trouble = Some(Trouble { error, refused });
+        self.report(Trouble { error, refused });
+    }
+
+    /// Hands on what keeps the source from giving lanes. Where there are lanes, only that another client has to be made counts.
+    pub(super) fn report(&self, trouble: Trouble) {
+        let refused = trouble.refused;
+        let mut assigned = self.assigned();
+        let known = assigned.trouble.as_ref().is_some_and(|trouble| trouble.refused);
+        if known || (!assigned.partitions.is_empty() && !refused) {
+            return;
+        }
+        assigned.trouble = Some(trouble);
         drop(assigned);
         if refused {
             self.close();

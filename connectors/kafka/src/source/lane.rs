@@ -159,8 +159,13 @@ impl KafkaLane {
         self.held = None;
         self.failed = None;
         let Some(consumer) = self.group.consumer() else { return Ok(()) };
-        let (topic, number, position) = (self.partition.topic.clone(), self.partition.number, rewind.position);
-        let sought = tokio::task::spawn_blocking(move || consumer.seek(&topic, number, Offset::Offset(position), SEEK));
+        let (partition, position) = (self.partition.clone(), rewind.position);
+        // The queue is held meanwhile: else the partition could be taken away and given anew, and it is the new lane that would go back.
+        let seek = move || match &*partition.queue() {
+            Some(_) => consumer.seek(&partition.topic, partition.number, Offset::Offset(position), SEEK),
+            None => Ok(()),
+        };
+        let sought = tokio::task::spawn_blocking(seek);
         match sought.await {
             Ok(Ok(())) => {}
             // It is being taken away.

@@ -224,3 +224,33 @@ async fn a_new_group_starts_where_it_is_told() {
     .await;
     assert!(first >= 5, "it began at {first}");
 }
+
+/// Another member takes its time to give up what it has: whoever joins meanwhile says what it waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_waits_for_its_place_says_so() {
+    let topic = rig::topic("waits", 1);
+    broker().write(&topic, numbered(0, 1, 1));
+    let more = |drain: &str| json!({"rebalance": "classic", "drainTimeout": drain});
+    let mut slow = rig::source(&topic, &topic, &more("10m"));
+    let mut lane = rig::lane(&mut slow).await;
+    let held = rig::delivery(&mut lane).await;
+    let mut joins = rig::source(&topic, &topic, &more("1s"));
+    let said = soon("trouble", async {
+        loop {
+            match joins.lane().await {
+                Ok(_) => panic!("a lane of a partition that is in use"),
+                Err(error) if error.to_string().contains("wait-") => return error.to_string(),
+                Err(error) => println!("{error}"),
+            }
+        }
+    })
+    .await;
+    assert!(said.contains(&topic) && said.contains("its group is in state wait-join"), "{said}");
+    held.settlement.settle(Settled::Ack).await.unwrap();
+    soon("the end of the lane", async { while lane.next().await.unwrap().is_some() {} }).await;
+    lane.close().await.unwrap();
+    drop(slow);
+    let mut next = rig::lane(&mut joins).await;
+    broker().write(&topic, numbered(1, 1, 1));
+    assert_eq!(rig::ids(&rig::take(&mut next, 1).await), ["1"]);
+}
