@@ -1,6 +1,9 @@
 //! From what a route decided to what is sent: targets, dead letters, and the counts of both.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use tidegate_connector::{DESTINATION, Malformed, Receipt, Sink};
 use tidegate_event::Event;
@@ -308,8 +311,13 @@ pub(crate) fn malformed(
     let settled: Vec<&Malformed> = messages.iter().filter(|message| message.before < limit as usize).collect();
     let dead_letter = source.routes.iter().find_map(|route| Some((route, route.dead_letter.as_ref()?)));
     let first = source.routes.first()?;
+    // Once a batch what is wrong with many of it: a sender of nonsense must not fill the log.
+    let mut problems: BTreeMap<&str, (&str, u64)> = BTreeMap::new();
     for message in &settled {
-        tracing::warn!(source = source_id, place = %message.place, "not an event: {}", message.problem);
+        problems.entry(&message.problem).and_modify(|(_, more)| *more += 1).or_insert((&message.place, 0));
+    }
+    for (problem, (place, more)) in problems {
+        tracing::warn!(source = source_id, place, more, "not an event: {problem}");
     }
     let count = settled.len() as u64;
     let Some((route, sink)) = dead_letter.filter(|_| source.malformed == MalformedRule::DeadLetter) else {

@@ -9,7 +9,7 @@
 //! | `start` | `beginning` | `beginning` or `end`: where a group reads that has no position yet, or whose position is gone |
 //! | `rebalance` | `cooperative` | `cooperative` moves only the partitions that must move; `classic` takes all away and gives them out anew. All members of a group have the same |
 //! | `sessionTimeout` | `45s` | 100ms to 30m, and what the broker allows; a host that is silent for longer loses its partitions. One that was killed is missed for so long: until then nobody has them, not even itself started again |
-//! | `drainTimeout` | `30s` | 100ms to 10m; how long a rebalance waits for what is in flight |
+//! | `drainTimeout` | `30s` | 100ms to 10m; how long a rebalance waits for what is in flight. The group waits for a member that does not answer for a minute more |
 //! | `commitInterval` | `1s` | 10ms to 1m; what was settled since comes again after a crash, at most 1,024 events a partition |
 //! | `prefetch` | `4Mi` | 64Ki to 256Mi fetched ahead of each partition's lane |
 //! | `isolation` | `committed` | `committed` or `uncommitted`: whether messages of open and aborted transactions are read |

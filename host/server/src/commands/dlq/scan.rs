@@ -1,6 +1,10 @@
 //! Goes through dead letters, a page at a time: never more than that is held.
 
-use std::{collections::VecDeque, path::Path, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use tidegate_connector::{SourceError, connector::Record};
 
@@ -14,8 +18,9 @@ use crate::{
     problem::{because, problem},
 };
 
-/// Tries to read on, and the time between them, before it is given up.
-const TRIES: usize = 20;
+/// How long it is tried to read on before it is given up; a broker that does not answer takes 10 seconds for each try.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The entries that are meant, oldest first within a lane.
@@ -81,14 +86,11 @@ impl Scan {
 }
 
 async fn read(held: &mut Held) -> anyhow::Result<Option<Vec<Record>>> {
-    let mut tries = 0;
+    let began = Instant::now();
     loop {
         match held.back.next().await {
             Ok(records) => return Ok(records),
-            Err(SourceError::Transient { .. }) if tries < TRIES => {
-                tries += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
+            Err(SourceError::Transient { .. }) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
             Err(error) => {
                 return Err(because(error, format!("the dead letter {} cannot be read", held.sink), ""));
             }
