@@ -210,10 +210,17 @@ impl Host {
     pub async fn drain(&mut self) -> Drained {
         match tokio::time::timeout(self.grace, self.control.drain()).await {
             Ok(()) => Drained::Settled,
-            Err(_) => Drained::CutShort,
+            Err(_) => {
+                // Its lanes have ended with it, and its sources now leave what they are members of: nobody shall wait for this host.
+                tokio::time::sleep(LEAVE).await;
+                Drained::CutShort
+            }
         }
     }
 }
+
+/// How long sources have to say that they are gone, when the grace time has passed.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// What a host deals with next.
 enum Next {

@@ -51,6 +51,8 @@ struct Assigned {
     /// Not handed out yet; as many as there are partitions at most.
     fresh: VecDeque<Arc<Partition>>,
     trouble: Option<Trouble>,
+    /// What a single broker failed with last, until there are partitions again.
+    broken: Option<String>,
 }
 
 pub(super) struct Trouble {
@@ -320,6 +322,7 @@ impl Group {
         }
         // What was in the way is not there any more.
         assigned.trouble = None;
+        assigned.broken = None;
         drop(assigned);
         self.news.notify_one();
     }
@@ -368,11 +371,16 @@ impl Group {
         let refused = code.is_some_and(is_refusal);
         let place = format!("{} of {}", self.config.topics, self.brokers());
         self.config.connection.log.error(&place, reason);
-        // That all brokers are down says less than why.
-        if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.assigned().trouble.is_some() {
-            return;
-        }
-        let error = SourceError::Transient { place, cause: reason.to_owned() };
+        let cause = {
+            let mut assigned = self.assigned();
+            match (code, &assigned.broken) {
+                // That all brokers are down says less than why.
+                (Some(RDKafkaErrorCode::AllBrokersDown), Some(why)) => format!("{reason}; {why}"),
+                (Some(RDKafkaErrorCode::AllBrokersDown), None) => reason.to_owned(),
+                (_, _) => assigned.broken.insert(reason.to_owned()).clone(),
+            }
+        };
+        let error = SourceError::Transient { place, cause };
         self.report(Trouble { error, refused });
     }
 
