@@ -5,7 +5,6 @@
 //! TLS) has one connection for all exchanges, and a task.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tidegate_connector::chain;
 use tokio::time::{Instant, timeout_at};
 
 use super::config::Timeouts;
@@ -186,13 +186,13 @@ impl Client {
         match protocol {
             Protocol::Http1 => {
                 let shaken = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(io).await;
-                let (sender, connection) = shaken.map_err(|error| explain(&error))?;
+                let (sender, connection) = shaken.map_err(|error| chain(&error))?;
                 Ok(Connection::Http1(Box::new(Http1 { sender, connection: Some(connection), since: Instant::now() })))
             }
             Protocol::Http2 => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder.timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES_MAX as u32);
-                let (sender, connection) = builder.handshake(io).await.map_err(|error| explain(&error))?;
+                let (sender, connection) = builder.handshake(io).await.map_err(|error| chain(&error))?;
                 // It ends when the service closes it, or with the last handle of its sender.
                 tokio::spawn(connection);
                 *lock(&self.http2) = Some(sender.clone());
@@ -324,23 +324,12 @@ async fn read(body: Incoming, max: usize) -> (Bytes, End) {
     match Limited::new(body, max).collect().await {
         Ok(body) => (body.to_bytes(), End::Whole),
         Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), End::TooLarge),
-        Err(error) => (Bytes::new(), End::Broken(format!("its body broke off: {}", explain(&*error)))),
+        Err(error) => (Bytes::new(), End::Broken(format!("its body broke off: {}", chain(&*error)))),
     }
 }
 
 fn failure(error: &hyper::Error) -> Failure {
-    let cause = explain(error);
+    let cause = chain(error);
     // A head that is no HTTP, or a request of ours that is none, would be so again.
     if error.is_parse() || error.is_user() { Failure::Failed(cause) } else { Failure::Stale(cause) }
-}
-
-/// With what is behind it: hyper's own text is only the phase.
-fn explain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tidegate_connector::ConfigError;
+use tidegate_connector::{ConfigError, chain};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -200,12 +200,12 @@ async fn fetch(url: &Uri) -> Result<Bytes, String> {
         .enable_http2()
         .wrap_connector(connector);
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
-    let answer = client.get(url.clone()).await.map_err(|error| causes(&error))?;
+    let answer = client.get(url.clone()).await.map_err(|error| chain(&error))?;
     if answer.status() != http::StatusCode::OK {
         return Err(format!("answered {}", answer.status().as_u16()));
     }
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-    body.map(|body| body.to_bytes()).map_err(|error| causes(&*error))
+    body.map(|body| body.to_bytes()).map_err(|error| chain(&*error))
 }
 
 async fn tls_config(with_roots: bool) -> Result<rustls::ClientConfig, String> {
@@ -217,17 +217,6 @@ async fn tls_config(with_roots: bool) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// An error and what it came from, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
