@@ -18,7 +18,6 @@ use tidegate_matching::Matcher;
 
 use crate::{
     Plan,
-    circuit::CIRCUIT_OPEN,
     dispatch::Parcel,
     flow::{Fate, Flow, Workbench},
     plan::{RoutePlan, Stage},
@@ -212,10 +211,12 @@ impl Tapping {
 pub(crate) fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec<Arc<str>>) -> Became<'a> {
     let by = fate.map(|fate| &*route.stages[fate.stage()].policy);
     let (fate, reason) = match fate {
-        Some(Fate::Dropped { reason, .. }) => ("dropped", reason.as_deref()),
-        Some(Fate::DroppedByFailure { cause, .. }) => ("lost", Some(*cause)),
-        Some(Fate::DeadLetter { reason, .. }) => ("dead_lettered", Some(&**reason)),
-        Some(Fate::Rejected { reason, .. }) => ("rejected", Some(&**reason)),
+        Some(fate @ Fate::Dropped { reason, .. }) => (fate.word(), reason.as_deref()),
+        Some(
+            fate @ (Fate::DroppedByFailure { reason, .. }
+            | Fate::DeadLetter { reason, .. }
+            | Fate::Rejected { reason, .. }),
+        ) => (fate.word(), Some(&**reason)),
         Some(Fate::Bypassed { .. }) | None if sinks.is_empty() => ("dropped", Some("no target of the route wants it")),
         Some(Fate::Bypassed { .. }) | None => ("sent", None),
     };
@@ -282,19 +283,12 @@ impl Asked {
 
 /// A fate in the words of cases.
 fn verdict(fate: &Fate) -> (&'static str, Option<&str>) {
-    match fate {
-        Fate::Dropped { reason, .. } => ("drop", reason.as_deref()),
-        Fate::DroppedByFailure { cause: "reject", .. } | Fate::Bypassed { cause: "reject", .. } => ("reject", None),
-        Fate::DroppedByFailure { cause, .. } | Fate::Bypassed { cause, .. } => (failed(cause), Some(*cause)),
-        Fate::DeadLetter { cause: "reject", reason, .. } | Fate::Rejected { cause: "reject", reason, .. } => {
-            ("reject", Some(&**reason))
-        }
-        Fate::DeadLetter { cause, reason, .. } | Fate::Rejected { cause, reason, .. } => {
-            (failed(cause), Some(&**reason))
-        }
-    }
-}
-
-fn failed(cause: &str) -> &'static str {
-    if cause == CIRCUIT_OPEN { "not asked" } else { "fail" }
+    let reason = match fate {
+        Fate::Dropped { reason, .. } => reason.as_deref(),
+        Fate::DroppedByFailure { reason, .. }
+        | Fate::DeadLetter { reason, .. }
+        | Fate::Rejected { reason, .. }
+        | Fate::Bypassed { reason, .. } => Some(&**reason),
+    };
+    (fate.verdict(), reason)
 }
