@@ -58,13 +58,17 @@ fn a_filter_is_planned_applied_explained_and_taken_back() {
     assert_eq!(json["changes"].as_array().map(Vec::len), Some(4), "{json}");
     let yaml = host.run(&["status", "-o", "yaml"]).fine();
     assert!(yaml.contains("conditions:\n"), "{yaml}");
-    host.run(&["pause", "main"]).fine();
+    host.run(&["pause", "main", "--reason", "maintenance"]).fine();
     host.run(&["resume", "main"]).fine();
     assert!(host.host.stop().success());
 }
 
 #[test]
 fn what_is_refused_ends_with_1_and_its_reasons() {
+    let json: Value = serde_json::from_str(&host.run(&["history", "-o", "json"]).fine()).expect("JSON");
+    let did = |at: usize| ["who", "action", "reason", "outcome"].map(|key| json["changes"][at][key].as_str());
+    assert_eq!(did(1), [Some("local"), Some("pause"), Some("default/main: maintenance"), Some("paused")], "{json}");
+    assert_eq!(did(0), [Some("local"), Some("resume"), Some("default/main"), Some("running")], "{json}");
     let host = Running::api();
     let dir = host.dir.path();
     fs::write(dir.join("bad.yaml"), document("Route", "main", "{from: [{name: in}], to: [{sink: out}]}"))

@@ -30,7 +30,7 @@ impl Control {
             Order::Promote(promote, answer) => drop(answer.send(self.promote(promote).await)),
             Order::Pause(pausing, answer) => drop(answer.send(self.pause(pausing))),
             Order::NoteTap(author, answer) => {
-                self.note_tap(author);
+                self.note(author, Action::Tap);
                 drop(answer.send(Ok(())));
             }
             Order::Explain(events, answer) => {
@@ -152,14 +152,14 @@ impl Control {
         Ok(Changed { live: true, ..change })
     }
 
-    /// No generation stands in it: none went live by it.
-    fn note_tap(&mut self, author: Author) {
+    /// What changed no document. No generation stands in it: none went live by it.
+    fn note(&mut self, author: Author, action: Action) {
         self.book.history.push(Entry {
             number: self.book.history.next(),
             at_ms: now_ms(),
             who: author.who,
             reason: author.reason,
-            action: Action::Tap,
+            action,
             documents: Difference::default(),
             policies: Vec::new(),
             generation: None,
@@ -175,6 +175,8 @@ impl Control {
             return Err(Refusal::Unknown(format!("there is no route {route}")));
         }
         let mut pauses = self.pauses.clone();
+        let noted = author.reason.as_ref().map_or_else(|| route.clone(), |reason| format!("{route}: {reason}"));
+        let noted = Author { who: author.who.clone(), reason: Some(noted) };
         if paused {
             let entry = Paused { who: author.who, reason: author.reason, at_ms: now_ms() };
             pauses.entry(route).or_insert(entry);
@@ -196,7 +198,7 @@ impl Control {
             // A lane that a policy stopped tries once more: this is the person it waits for.
             self.pipeline.live().try_again();
         }
-        self.describe();
+        self.note(noted, if paused { Action::Pause } else { Action::Resume });
         Ok(())
     }
 }
