@@ -50,7 +50,7 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out)?;
     let mut table = Table::new([("condition", Align::Left), ("status", Align::Left), ("reason", Align::Left)]);
     for found in items(status, "conditions") {
-        table.row([text(found, "type"), text(found, "status"), text(found, "reason")]);
+        table.row([text(found, "type"), text(found, "status"), words(&text(found, "reason"))]);
     }
     table.write(0, out)?;
     let wrong = |found: &&Value| (text(found, "status") == "True") == (text(found, "type") == "Degraded");
@@ -166,3 +166,15 @@ fn section(table: &Table, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     Ok(())
 }
+/// `circuit open`, of `CircuitOpen`: programs read the one, people the other.
+fn words(reason: &str) -> String {
+    let mut words = String::new();
+    for c in reason.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
+}
+
