@@ -81,7 +81,11 @@ fn what_is_refused_ends_with_1_and_its_reasons() {
     assert!(ran.stderr.contains("there is no route default/none"), "{ran:?}");
     let state = dir.join("nowhere").display().to_string();
     let ran = crate::support::run(dir, &["status", "--admin", &host.address, "--state-dir", &state]).ended(1);
-    assert!(ran.stderr.contains("token"), "{ran:?}");
+    assert!(ran.stderr.contains("token") && ran.stderr.contains("--state-dir"), "{ran:?}");
+    let state = dir.join("state").display().to_string();
+    let mut told = crate::support::tidegate(dir, &["status"]);
+    let told = told.env("TIDEGATE_ADMIN", &host.address).env("TIDEGATE_STATE_DIR", &state).output().expect("it runs");
+    assert!(told.status.success(), "where the host is stands in the environment: {told:?}");
     let ran = crate::support::run(dir, &["status", "--admin", "127.0.0.1:1"]).ended(1);
     assert!(ran.stderr.contains("no host answers"), "{ran:?}");
     assert!(host.host.stop().success());

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     dev: bool,
     /// Where positions and compiled modules are kept [default: $XDG_STATE_HOME/tidegate, else ./.tidegate]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_STATE_DIR", hide_env_values = true)]
     state_dir: Option<PathBuf>,
     /// How long what is in flight may take to settle when the host stops
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = human::parse_duration)]
