@@ -75,6 +75,8 @@ pub enum Became<'a> {
         fate: &'static str,
         /// The policy that ended it.
         by: Option<&'a str>,
+        /// Digest of that policy's module.
+        digest: Option<&'a str>,
         /// Why.
         reason: Option<&'a str>,
         /// Sinks that it, or what was made of it, goes to; a dead-letter sink among them.
@@ -82,6 +84,8 @@ pub enum Became<'a> {
     },
     /// By one policy.
     Decided {
+        /// `namespace/name`.
+        policy: &'a str,
         /// Digest of its module.
         digest: &'a str,
         /// What it was asked as.
@@ -209,7 +213,8 @@ impl Tapping {
 }
 
 pub(crate) fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec<Arc<str>>) -> Became<'a> {
-    let by = fate.map(|fate| &*route.stages[fate.stage()].policy);
+    let stage = fate.map(|fate| &route.stages[fate.stage()]);
+    let (by, digest) = (stage.map(|stage| &*stage.policy), stage.map(Stage::digest));
     let (fate, reason) = match fate {
         Some(fate @ Fate::Dropped { reason, .. }) => (fate.word(), reason.as_deref()),
         Some(
@@ -220,7 +225,7 @@ pub(crate) fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec
         Some(Fate::Bypassed { .. }) | None if sinks.is_empty() => ("dropped", Some("no target of the route wants it")),
         Some(Fate::Bypassed { .. }) | None => ("sent", None),
     };
-    Became::Ended { fate, by, reason: reason.filter(|reason| !reason.is_empty()), sinks }
+    Became::Ended { fate, by, digest, reason: reason.filter(|reason| !reason.is_empty()), sinks }
 }
 
 /// What a policy is about to be asked, for whoever looks at that.
@@ -272,9 +277,9 @@ impl Asked {
                 _ => Default::default(),
             };
             for tap in taps.iter().filter(|tap| tap.matcher.holds(event)) {
-                let (digest, kind) = (stage.digest(), stage.kind());
+                let (policy, digest, kind) = (&*stage.policy, stage.digest(), stage.kind());
                 let reason = reason.filter(|reason| !reason.is_empty());
-                let became = Became::Decided { digest, kind, verdict, reason, out: out.clone(), names };
+                let became = Became::Decided { policy, digest, kind, verdict, reason, out: out.clone(), names };
                 (tap.look)(&Tapped { route: &route.id, generation: &tapping.generation, event, became });
             }
         }

@@ -263,14 +263,16 @@ fn shown(tapped: &Tapped<'_>, payload: Payload) -> Value {
         "event": event(tapped.event, payload),
     });
     let more = match &tapped.became {
-        Became::Ended { fate, by, reason, sinks } => {
+        Became::Ended { fate, by, digest, reason, sinks } => {
             let sinks: Vec<&str> = sinks.iter().map(|sink| &**sink).collect();
-            json!({"fate": fate, "by": by, "reason": reason, "sinks": sinks})
+            json!({"fate": fate, "by": by, "digest": digest, "reason": reason, "sinks": sinks})
         }
-        Became::Decided { digest, kind, verdict, reason, out, names } => {
+        Became::Decided { policy, digest, kind, verdict, reason, out, names } => {
             let out: Vec<Value> = out.iter().map(|made| event(made, payload)).collect();
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            json!({"digest": digest, "kind": kind, "verdict": verdict, "reason": reason, "out": out, "names": names})
+            json!({
+                "by": policy, "digest": digest, "kind": kind, "verdict": verdict, "reason": reason, "out": out, "names": names,
+            })
         }
         Became::Sent { sink } => json!({"sink": **sink}),
     };
@@ -319,8 +321,15 @@ mod tests {
 
     fn tapped(event: &Event) -> Tapped<'_> {
         let out = vec![event];
-        let became =
-            Became::Decided { digest: "sha256:1", kind: "filter", verdict: "keep", reason: None, out, names: &[] };
+        let became = Became::Decided {
+            policy: "a/p",
+            digest: "sha256:1",
+            kind: "filter",
+            verdict: "keep",
+            reason: None,
+            out,
+            names: &[],
+        };
         Tapped { route: "a/r", generation: "abc", event, became }
     }
 
