@@ -74,7 +74,8 @@ fn what_is_refused_ends_with_1_and_its_reasons() {
     fs::write(dir.join("bad.yaml"), document("Route", "main", "{from: [{name: in}], to: [{sink: out}]}"))
         .expect("write");
     let ran = host.run(&["apply", "bad.yaml"]).ended(1);
-    assert!(ran.stderr.contains("P125") && ran.stdout.is_empty(), "{ran:?}");
+    assert!(ran.stderr.starts_with("error[P125]: ") && ran.stdout.is_empty(), "{ran:?}");
+    assert!(ran.stderr.contains("\n  Route default/main:") && !ran.stderr.contains("state"), "{ran:?}");
     let ran = host.run(&["rollback", "ffffffff"]).ended(1);
     assert!(ran.stderr.contains("ffffffff"), "{ran:?}");
     let ran = host.run(&["pause", "none"]).ended(1);

@@ -65,7 +65,7 @@ impl Control {
             known.map(|known| (known.policy.to_string(), known.digest.clone())).collect();
         let store = self.book.store.clone();
         let verified = self.in_sight(self.verify_from(&set, Origin::Store(&store, &digests))).await;
-        let candidate = match verified {
+        let candidate = match verified.map_err(|report| edit::by_name(report, &set.files, &folder)) {
             Ok(candidate) => candidate,
             Err(report) if edit.dry_run => return Err(Refusal::Report(report)),
             Err(report) => {
