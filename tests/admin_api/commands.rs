@@ -12,7 +12,11 @@ fn a_filter_is_planned_applied_explained_and_taken_back() {
     let dir = host.dir.path().to_owned();
     fs::create_dir(dir.join("policies")).expect("a folder");
     fs::write(dir.join("policies/line.yaml"), line(&dir)).expect("write");
-    host.run(&["apply", "policies", "--reason", "the line"]).fine();
+    let applied = host.run(&["apply", "policies", "--reason", "the line"]).fine();
+    assert!(
+        applied.starts_with("+ Route default/main\n+ Sink default/out\n+ Source default/in\ngeneration "),
+        "{applied}"
+    );
     let first = host.generation();
 
     let policy = document("FilterPolicy", "guard", "{phase: Validate, wasm: {module: 'file:guard.wasm'}}");
@@ -46,7 +50,8 @@ fn a_filter_is_planned_applied_explained_and_taken_back() {
     for words in ["Programmed", "default/guard", "default/main", "owned by the api"] {
         assert!(said.contains(words), "{words}:\n{said}");
     }
-    host.run(&["rollback", "--reason", "too strict"]).fine();
+    let back = host.run(&["rollback", "--reason", "too strict"]).fine();
+    assert!(back.starts_with("- FilterPolicy default/guard\ngeneration "), "{back}");
     assert_eq!(host.generation(), first);
     host.feed(&guilty_line("now"));
     host.delivered(2);
