@@ -103,6 +103,15 @@ pub(crate) fn documents_changed(documents: &Value, most: usize, out: &mut dyn Wr
     }
 }
 
+/// About which events a policy's module decides: a rollout that was taken back stands in no document.
+pub(crate) fn decides(policy: &Value) -> String {
+    match (policy["shadow"] == true, policy["rollout"]["percent"].as_u64()) {
+        (true, _) => "none, in shadow".to_owned(),
+        (false, Some(percent)) => format!("{percent} % of the keys"),
+        (false, None) => "all events".to_owned(),
+    }
+}
+
 /// `2 added, 1 changed`, of a difference as the admin API tells it.
 pub(crate) fn difference(documents: &Value) -> String {
     let count = |key| listing::items(documents, key).len();

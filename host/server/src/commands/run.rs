@@ -140,8 +140,18 @@ fn announce(what: &str, preset: Preset, generation: &Generation, before: Option<
     let preset = preset.name();
     tracing::info!(generation = %generation.id, number = generation.number, routes, policies, preset, "{what}");
     for now in generation.policies.iter().filter(|now| before.is_none_or(|before| !before.policies.contains(now))) {
-        let (version, digest) = (&now.version, human::digest(&now.digest));
-        tracing::info!(policy = %now.policy, module = %now.module, %version, %digest, "policy is applied");
+        let (policy, module, version, digest) = (&now.policy, &now.module, &now.version, human::digest(&now.digest));
+        match now.rollout.as_ref().map(|rollout| (rollout.percent, human::digest(&rollout.baseline))) {
+            None if now.shadow => tracing::info!(%policy, %module, %version, %digest, "policy looks on, in shadow"),
+            None => tracing::info!(%policy, %module, %version, %digest, "policy is applied"),
+            Some((percent, baseline)) if percent == 0 || now.shadow => {
+                let candidate = digest;
+                tracing::info!(%policy, digest = %baseline, %candidate, "policy's baseline is applied, to all events");
+            }
+            Some((percent, baseline)) => {
+                tracing::info!(%policy, %module, %version, %digest, percent, %baseline, "policy is applied, to a share of the keys");
+            }
+        }
     }
 }
 
