@@ -65,15 +65,15 @@ fn a_filter_is_planned_applied_explained_and_taken_back() {
     assert!(yaml.contains("conditions:\n"), "{yaml}");
     host.run(&["pause", "main", "--reason", "maintenance"]).fine();
     host.run(&["resume", "main"]).fine();
+    let json: Value = serde_json::from_str(&host.run(&["history", "-o", "json"]).fine()).expect("JSON");
+    let did = |at: usize| ["who", "action", "reason", "outcome"].map(|key| json["changes"][at][key].as_str());
+    assert_eq!(did(1), [Some("local"), Some("pause"), Some("default/main: maintenance"), Some("paused")], "{json}");
+    assert_eq!(did(0), [Some("local"), Some("resume"), Some("default/main"), Some("running")], "{json}");
     assert!(host.host.stop().success());
 }
 
 #[test]
 fn what_is_refused_ends_with_1_and_its_reasons() {
-    let json: Value = serde_json::from_str(&host.run(&["history", "-o", "json"]).fine()).expect("JSON");
-    let did = |at: usize| ["who", "action", "reason", "outcome"].map(|key| json["changes"][at][key].as_str());
-    assert_eq!(did(1), [Some("local"), Some("pause"), Some("default/main: maintenance"), Some("paused")], "{json}");
-    assert_eq!(did(0), [Some("local"), Some("resume"), Some("default/main"), Some("running")], "{json}");
     let host = Running::api();
     let dir = host.dir.path();
     fs::write(dir.join("bad.yaml"), document("Route", "main", "{from: [{name: in}], to: [{sink: out}]}"))
@@ -85,6 +85,10 @@ fn what_is_refused_ends_with_1_and_its_reasons() {
     assert!(ran.stderr.contains("ffffffff"), "{ran:?}");
     let ran = host.run(&["pause", "none"]).ended(1);
     assert!(ran.stderr.contains("there is no route default/none"), "{ran:?}");
+    let shop = line(dir).replace("metadata: {", "metadata: {namespace: shop, ");
+    host.apply(&[shop]);
+    let ran = host.run(&["pause", "main"]).ended(1);
+    assert!(ran.stderr.contains("there is no route default/main: did you mean shop/main?"), "{ran:?}");
     let state = dir.join("nowhere").display().to_string();
     let ran = crate::support::run(dir, &["status", "--admin", &host.address, "--state-dir", &state]).ended(1);
     assert!(ran.stderr.contains("token") && ran.stderr.contains("--state-dir"), "{ran:?}");

@@ -101,7 +101,7 @@ pub(crate) fn edited(before: &[File], edit: &Edit, folder: &Path) -> Result<Edit
             }
             let file = format!("{}.{}.{}.yaml", name.namespace, name.kind.to_lowercase(), name.name);
             if name.kind == "FilterPolicy" {
-                put.insert(format!("{}/{}", name.namespace, name.name));
+                put.insert(name.id());
             }
             set.insert(name, File { path: folder.join(file).display().to_string(), text: piece.text });
         }
@@ -151,6 +151,11 @@ fn named(name: Option<(String, String, String)>) -> Result<DocumentName, Refusal
 }
 
 impl DocumentName {
+    /// `namespace/name`.
+    pub(crate) fn id(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
     /// Whether there can be such a document: it becomes the name of a file.
     pub fn check(&self) -> Result<(), Refusal> {
         let label = |text: &str| {

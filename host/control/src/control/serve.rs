@@ -172,11 +172,12 @@ impl Control {
     fn pause(&mut self, pausing: Pausing) -> Result<(), Refusal> {
         let Pausing { route, paused, author } = pausing;
         if !self.current().is_some_and(|current| current.routes.iter().any(|known| **known == *route)) {
-            return Err(Refusal::Unknown(format!("there is no route {route}")));
+            let known = self.current().into_iter().flat_map(|current| &current.routes);
+            return Err(Refusal::unknown("route", &route, known.map(|known| &**known)));
         }
-        let mut pauses = self.pauses.clone();
         let noted = author.reason.as_ref().map_or_else(|| route.clone(), |reason| format!("{route}: {reason}"));
         let noted = Author { who: author.who.clone(), reason: Some(noted) };
+        let mut pauses = self.pauses.clone();
         if paused {
             let entry = Paused { who: author.who, reason: author.reason, at_ms: now_ms() };
             pauses.entry(route).or_insert(entry);
