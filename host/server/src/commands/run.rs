@@ -29,7 +29,8 @@ pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
     #[arg(required_unless_present = "documents_from_api", conflicts_with = "documents_from_api", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The admin API owns the documents instead: they are put there, and kept in the state directory
+    /// The admin API owns the documents instead: they are put there, and kept in the state directory, below which relative paths in
+    /// them start (generations/documents): write absolute ones
     #[arg(long)]
     documents_from_api: bool,
     /// Let documents leave out the digests of modules, for trying things out
