@@ -5,6 +5,7 @@ mod breaker;
 mod commands;
 mod conditions;
 mod documents;
+mod failure;
 mod hostile;
 mod pause;
 mod rollback;

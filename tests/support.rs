@@ -51,7 +51,8 @@ impl Ran {
 pub fn tidegate(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(args).current_dir(dir).stdin(Stdio::null());
-    for name in ["RUST_LOG", "NO_COLOR", "XDG_STATE_HOME", "COLUMNS"] {
+    let own = ["TIDEGATE_ADMIN", "TIDEGATE_STATE_DIR", "TIDEGATE_TOKEN"];
+    for name in ["RUST_LOG", "NO_COLOR", "XDG_STATE_HOME", "COLUMNS"].into_iter().chain(own) {
         command.env_remove(name);
     }
     command

@@ -4,7 +4,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Service(BaseHTTPRequestHandler):
     def do_POST(self):
         data = self.rfile.read(int(self.headers["content-length"]))
-        print(self.headers["ce-type"], self.headers["ce-id"], data.decode(), flush=True)
+        # One write: requests come at the same time.
+        print(f'{self.headers["ce-type"]} {self.headers["ce-id"]} {data.decode()}\n', end="", flush=True)
         self.send_response(204)
         self.end_headers()
 

@@ -54,7 +54,7 @@ fn a_poisoned_policy_is_cut_off_told_of_and_its_neighbour_goes_on() {
     assert_eq!(guard["state"], "open", "{status}");
     assert!(guard["cause"].as_str().unwrap_or_default().contains("unreachable"), "{guard}");
     let shown = host.run(&["status"]).fine();
-    assert!(shown.contains("CircuitOpen") && shown.contains("policy default/guard"), "{shown}");
+    assert!(shown.contains("circuit open") && shown.contains("policy default/guard"), "{shown}");
     let ready = get(&address, "/readyz").expect("an answer");
     assert!(ready.status == 200 && ready.body.contains("policy default/guard"), "{ready:?}");
     assert!(host.host.log().contains("the circuit opens"), "{}", host.host.log());

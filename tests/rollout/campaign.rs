@@ -46,6 +46,15 @@ fn a_module_that_fails_on_five_percent_is_taken_back_and_only_its_keys_ever_saw_
     assert_eq!((&degraded["status"], &degraded["reason"]), (&json!("True"), &json!("RolloutTakenBack")), "{degraded}");
     let why = status["rollouts"][0]["takenBack"]["why"].as_str().expect("why");
     assert!(why.contains("events failed") && degraded["message"].as_str().expect("words").contains(why), "{why}");
+    // What decides comes first, what was taken back is a candidate.
+    let shown = host.run(&["status"]).fine();
+    let policies: Vec<&str> = shown.lines().filter(|line| line.starts_with("default/stamp ")).take(2).collect();
+    let of = |at: usize, words: [&str; 3]| words.iter().all(|words| policies[at].contains(words));
+    assert!(of(0, [" baseline ", &before[..19], "all events"]), "{shown}");
+    assert!(of(1, [" candidate ", &after[..19], "0 % of the keys"]), "{shown}");
+    let log = host.host.log();
+    let told = log.lines().rfind(|line| line.contains("policy's baseline is applied")).expect("a line");
+    assert!(told.contains(&format!("digest={}", &before[..19])) && !told.contains("module="), "{told}");
     let history = host.get("/v1/history");
     let expected = json!([
         ["abort", "rollout abort", "live"],

@@ -42,6 +42,8 @@ fn a_rollout_is_promoted_step_by_step_and_ended() {
     let expected = json!([["promote", "local", "default/stamp for all keys"], ["promote", "local", "looks good"]]);
     assert_eq!(Value::from(changes), expected);
 
+    let ran = host.run(&["promote", "shop/stamp"]).ended(1);
+    assert!(ran.stderr.contains("there is no FilterPolicy shop/stamp: did you mean default/stamp?"), "{ran:?}");
     problem(&host.call("POST", "/v1/policies/default/stamp/promote", &[], "{}"), 404);
     problem(&host.call("POST", "/v1/policies/default/none/promote", &[], "{}"), 404);
     problem(&host.call("POST", "/v1/policies/default/stamp/promote", &[], r#"{"percent": 101}"#), 400);

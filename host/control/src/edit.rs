@@ -6,7 +6,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tidegate_policy::{File, names};
+use tidegate_policy::{File, Report, names};
 
 use crate::orders::{DocumentName, Edit, Expect, Refusal};
 
@@ -101,7 +101,7 @@ pub(crate) fn edited(before: &[File], edit: &Edit, folder: &Path) -> Result<Edit
             }
             let file = format!("{}.{}.{}.yaml", name.namespace, name.kind.to_lowercase(), name.name);
             if name.kind == "FilterPolicy" {
-                put.insert(format!("{}/{}", name.namespace, name.name));
+                put.insert(name.id());
             }
             set.insert(name, File { path: folder.join(file).display().to_string(), text: piece.text });
         }
@@ -111,6 +111,18 @@ pub(crate) fn edited(before: &[File], edit: &Edit, folder: &Path) -> Result<Edit
         return Err(Refusal::Wrong("the documents of a host have at most 32 MiB".into()));
     }
     Ok(Edited { files, put })
+}
+
+/// A report about a set whose documents in `folder` came over the API: with the names of those, for whoever put them knows no file.
+pub(crate) fn by_name(mut report: Report, files: &[File], folder: &Path) -> Report {
+    let documents = documents(files);
+    for place in report.diagnostics.iter_mut().filter_map(|found| found.place.as_mut()) {
+        let kept = Path::new(&place.file).starts_with(folder);
+        if let Some(document) = documents.iter().find(|document| kept && document.path == place.file) {
+            place.file = document.name.to_string();
+        }
+    }
+    report
 }
 
 fn check(expect: &Expect, known: &[Document]) -> Result<(), Refusal> {
@@ -139,6 +151,11 @@ fn named(name: Option<(String, String, String)>) -> Result<DocumentName, Refusal
 }
 
 impl DocumentName {
+    /// `namespace/name`.
+    pub(crate) fn id(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
     /// Whether there can be such a document: it becomes the name of a file.
     pub fn check(&self) -> Result<(), Refusal> {
         let label = |text: &str| {

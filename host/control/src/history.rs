@@ -72,6 +72,10 @@ pub enum Action {
     Promote,
     /// A rollout was taken back by itself.
     Abort,
+    /// A route was held. Changes no document.
+    Pause,
+    /// A route was let go on. Changes no document.
+    Resume,
 }
 
 /// How a change ended.

@@ -116,6 +116,21 @@ pub enum Refusal {
     Busy(&'static str),
 }
 
+impl Refusal {
+    /// There is none of that kind with that id (`namespace/name`). Names the one that is called so in another namespace, if it is the only
+    /// one.
+    pub fn unknown<'k>(kind: &str, id: &str, known: impl IntoIterator<Item = &'k str>) -> Refusal {
+        let name = |id: &'k str| id.split_once('/').map_or(id, |(_, name)| name);
+        let wanted = id.split_once('/').map_or(id, |(_, name)| name);
+        let mut same = known.into_iter().filter(|known| name(known) == wanted);
+        let said = format!("there is no {kind} {id}");
+        Refusal::Unknown(match (same.next(), same.next()) {
+            (Some(only), None) => format!("{said}: did you mean {only}?"),
+            (Some(_), Some(_)) | (None, _) => said,
+        })
+    }
+}
+
 /// One change, and whom to answer.
 #[derive(Debug)]
 pub enum Order {

@@ -17,7 +17,7 @@ use tidegate_event::Event;
 use crate::{
     Plan, deadletter,
     dispatch::{Destination, Parcel},
-    flow::{Fate, Flow},
+    flow::{Fate, Flow, by_rule},
     plan::RoutePlan,
     window::located,
 };
@@ -74,7 +74,7 @@ struct Segment {
 #[derive(Clone, Debug)]
 struct Cause {
     trail: Arc<Trail>,
-    stage: Option<usize>,
+    stage: Option<Said>,
     word: &'static str,
     by: Arc<str>,
     reason: Option<Arc<str>>,
@@ -102,9 +102,9 @@ pub struct Decided {
     pub at_ms: u64,
     /// Where it was decided, and by whom it could be.
     pub trail: Arc<Trail>,
-    /// The policy that ended it: a position in the trail.
-    pub stage: Option<usize>,
-    /// `dropped`, `dead_lettered`, `rejected`, `bypassed`, `delivered`.
+    /// The policy that ended it: a position in the trail, and what it said: `drop`, `reject`, `fail`; `not asked`: its circuit was open.
+    pub stage: Option<(usize, &'static str)>,
+    /// `dropped`, `lost`, `dead_lettered`, `rejected`, `bypassed`, `delivered`.
     pub word: &'static str,
     /// Policy, route or sink.
     pub by: Arc<str>,
@@ -112,6 +112,18 @@ pub struct Decided {
     pub reason: Option<Arc<str>>,
     /// Bit for policy of the trail, as far as 64 reach: it matched. `None`: not known.
     pub matched: Option<u64>,
+}
+
+impl Decided {
+    /// What the policy that ended it said, and why; with what its failure rule did, where it could not decide.
+    pub fn said(&self) -> Option<(&'static str, Option<String>)> {
+        let (_, verdict) = self.stage?;
+        let reason = self.reason.as_deref().map(|why| match verdict {
+            "drop" | "reject" => why.to_owned(),
+            _ => by_rule(why, self.word),
+        });
+        Some((verdict, reason))
+    }
 }
 
 /// What is known of a batch that is to be noted.
@@ -130,7 +142,10 @@ pub(crate) struct Batch<'a> {
 }
 
 /// One event of a batch: row, policy, fate, who, why.
-type Entry = (u32, Option<usize>, &'static str, Arc<str>, Option<Arc<str>>);
+type Entry = (u32, Option<Said>, &'static str, Arc<str>, Option<Arc<str>>);
+
+/// Position of a policy in the trail, and what it said: `drop`, `reject`, `fail`, `not asked`.
+type Said = (usize, &'static str);
 
 impl Decisions {
     /// Notes what a batch came to on one route.
@@ -218,25 +233,8 @@ impl fmt::Debug for Decisions {
 }
 
 fn said(route: &RoutePlan, row: u32, fate: &Fate) -> Entry {
-    let by = |stage: usize| route.stages[stage].policy.clone();
-    let why = |cause: &str, reason: &Arc<str>| match (cause, &**reason) {
-        (cause, "") => Arc::from(cause),
-        ("reject", _) => reason.clone(),
-        (cause, reason) => Arc::from(format!("{cause}: {reason}")),
-    };
-    match fate {
-        Fate::Dropped { stage, reason } => (row, Some(*stage), "dropped", by(*stage), reason.clone()),
-        Fate::DroppedByFailure { stage, cause } => {
-            (row, Some(*stage), "dropped", by(*stage), Some(format!("lost by its failure rule: {cause}").into()))
-        }
-        Fate::DeadLetter { stage, cause, reason } => {
-            (row, Some(*stage), "dead_lettered", by(*stage), Some(why(cause, reason)))
-        }
-        Fate::Rejected { stage, cause, reason } => {
-            (row, Some(*stage), "rejected", by(*stage), Some(why(cause, reason)))
-        }
-        Fate::Bypassed { stage, cause } => (row, Some(*stage), "bypassed", by(*stage), Some((*cause).into())),
-    }
+    let stage = fate.stage();
+    (row, Some((stage, fate.verdict())), fate.word(), route.stages[stage].policy.clone(), fate.why())
 }
 
 /// A dead letter's cause, with what was said and where the event stood.
@@ -398,7 +396,7 @@ mod tests {
 
     fn cause(trail: &Arc<Trail>, reason: &str) -> Cause {
         let (trail, reason) = (trail.clone(), Some(reason.into()));
-        Cause { trail, stage: Some(0), word: "dropped", by: "p".into(), reason, traced: true }
+        Cause { trail, stage: Some((0, "drop")), word: "dropped", by: "p".into(), reason, traced: true }
     }
 
     fn event(id: &str) -> Event {

@@ -261,11 +261,11 @@ fn settle_fates(
                     }
                 }
             }
-            Fate::DroppedByFailure { stage, cause } => {
+            Fate::DroppedByFailure { stage, cause, .. } => {
                 answers.dropped(*origin, &route.stages[*stage].policy, || Some((*cause).into()));
                 bump(&mut tally.dropped_by_failure, &route.stages[*stage].policy, &(*cause).into(), 1);
             }
-            Fate::Bypassed { stage, cause } => {
+            Fate::Bypassed { stage, cause, .. } => {
                 bump(&mut tally.bypassed, &route.stages[*stage].policy, &(*cause).into(), 1);
             }
             Fate::Rejected { stage, cause, reason } => {

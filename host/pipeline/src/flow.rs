@@ -157,10 +157,10 @@ pub(crate) struct Flow<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Fate {
     Dropped { stage: usize, reason: Option<Arc<str>> },
-    DroppedByFailure { stage: usize, cause: &'static str },
+    DroppedByFailure { stage: usize, cause: &'static str, reason: Arc<str> },
     DeadLetter { stage: usize, cause: &'static str, reason: Arc<str> },
     Rejected { stage: usize, cause: &'static str, reason: Arc<str> },
-    Bypassed { stage: usize, cause: &'static str },
+    Bypassed { stage: usize, cause: &'static str, reason: Arc<str> },
 }
 
 impl Fate {
@@ -185,6 +185,47 @@ impl Fate {
             | Fate::Bypassed { cause, .. } => Some(cause),
         }
     }
+
+    /// What the policy said, in the words of cases: `drop`, `reject`, `fail`; `not asked` where its circuit was open.
+    pub(crate) fn verdict(&self) -> &'static str {
+        match self.cause() {
+            None => "drop",
+            Some("reject") => "reject",
+            Some(CIRCUIT_OPEN) => "not asked",
+            Some(_) => "fail",
+        }
+    }
+
+    /// What became of the event.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Fate::Dropped { .. } => "dropped",
+            Fate::DroppedByFailure { .. } => "lost",
+            Fate::DeadLetter { .. } => "dead_lettered",
+            Fate::Rejected { .. } => "rejected",
+            Fate::Bypassed { .. } => "bypassed",
+        }
+    }
+
+    /// The policy's own words; where it did not decide, the cause, and what there is to say about it.
+    pub(crate) fn why(&self) -> Option<Arc<str>> {
+        match self {
+            Fate::Dropped { reason, .. } => reason.clone(),
+            Fate::DroppedByFailure { cause, reason, .. }
+            | Fate::DeadLetter { cause, reason, .. }
+            | Fate::Rejected { cause, reason, .. }
+            | Fate::Bypassed { cause, reason, .. } => Some(match (*cause, &**reason) {
+                (cause, "") => cause.into(),
+                ("reject", _) => reason.clone(),
+                (cause, reason) => format!("{cause}: {reason}").into(),
+            }),
+        }
+    }
+}
+
+/// Of an event that a policy did not decide: why, and what its failure rule made of it.
+pub(crate) fn by_rule(why: &str, word: &str) -> String {
+    format!("{why}; {} by its failure rule", word.replace('_', "-"))
 }
 
 /// Whether whoever sent the events waits for an answer.
@@ -646,10 +687,10 @@ impl<'a> Flow<'a> {
     ) -> bool {
         match rule {
             FailureRule::Bypass => {
-                self.fates.push((origin, Fate::Bypassed { stage, cause }));
+                self.fates.push((origin, Fate::Bypassed { stage, cause, reason }));
                 return true;
             }
-            FailureRule::Drop => self.fates.push((origin, Fate::DroppedByFailure { stage, cause })),
+            FailureRule::Drop => self.fates.push((origin, Fate::DroppedByFailure { stage, cause, reason })),
             FailureRule::DeadLetter => self.fates.push((origin, Fate::DeadLetter { stage, cause, reason })),
             FailureRule::Retry => {
                 self.failing.push((stage, HoldWhy::Retry));

@@ -17,6 +17,7 @@ use crate::{
     answers::Answers,
     decisions,
     dispatch::{self, Parcel},
+    failures,
     flow::{Flow, Hold, HoldWhy, Sender, Workbench},
     lag::{Behind, Unsettled},
     memory::Memory,
@@ -298,6 +299,7 @@ impl Context {
             rollout::count(route, flow, rows);
             let places = |row: u32| settlement.place(row as usize);
             let (sends, mut tally) = dispatch::route(plan, route, flow, &events, rows, &places, &mut answers);
+            failures::tell(route, flow, &events, rows, &places);
             tally.retried = events.len() as u64 - u64::from(rows);
             metered.note(route, flow, rows);
             if let Some(tapping) = &bench.tapping {

@@ -15,6 +15,7 @@ pub mod circuit;
 pub mod deadletter;
 pub mod decisions;
 mod dispatch;
+mod failures;
 mod flow;
 mod histogram;
 mod lag;

@@ -18,7 +18,6 @@ use tidegate_matching::Matcher;
 
 use crate::{
     Plan,
-    circuit::CIRCUIT_OPEN,
     dispatch::Parcel,
     flow::{Fate, Flow, Workbench},
     plan::{RoutePlan, Stage},
@@ -76,6 +75,8 @@ pub enum Became<'a> {
         fate: &'static str,
         /// The policy that ended it.
         by: Option<&'a str>,
+        /// Digest of that policy's module.
+        digest: Option<&'a str>,
         /// Why.
         reason: Option<&'a str>,
         /// Sinks that it, or what was made of it, goes to; a dead-letter sink among them.
@@ -83,6 +84,8 @@ pub enum Became<'a> {
     },
     /// By one policy.
     Decided {
+        /// `namespace/name`.
+        policy: &'a str,
         /// Digest of its module.
         digest: &'a str,
         /// What it was asked as.
@@ -210,16 +213,19 @@ impl Tapping {
 }
 
 pub(crate) fn ended<'a>(route: &'a RoutePlan, fate: Option<&'a Fate>, sinks: Vec<Arc<str>>) -> Became<'a> {
-    let by = fate.map(|fate| &*route.stages[fate.stage()].policy);
+    let stage = fate.map(|fate| &route.stages[fate.stage()]);
+    let (by, digest) = (stage.map(|stage| &*stage.policy), stage.map(Stage::digest));
     let (fate, reason) = match fate {
-        Some(Fate::Dropped { reason, .. }) => ("dropped", reason.as_deref()),
-        Some(Fate::DroppedByFailure { cause, .. }) => ("lost", Some(*cause)),
-        Some(Fate::DeadLetter { reason, .. }) => ("dead_lettered", Some(&**reason)),
-        Some(Fate::Rejected { reason, .. }) => ("rejected", Some(&**reason)),
+        Some(fate @ Fate::Dropped { reason, .. }) => (fate.word(), reason.as_deref()),
+        Some(
+            fate @ (Fate::DroppedByFailure { reason, .. }
+            | Fate::DeadLetter { reason, .. }
+            | Fate::Rejected { reason, .. }),
+        ) => (fate.word(), Some(&**reason)),
         Some(Fate::Bypassed { .. }) | None if sinks.is_empty() => ("dropped", Some("no target of the route wants it")),
         Some(Fate::Bypassed { .. }) | None => ("sent", None),
     };
-    Became::Ended { fate, by, reason: reason.filter(|reason| !reason.is_empty()), sinks }
+    Became::Ended { fate, by, digest, reason: reason.filter(|reason| !reason.is_empty()), sinks }
 }
 
 /// What a policy is about to be asked, for whoever looks at that.
@@ -271,9 +277,9 @@ impl Asked {
                 _ => Default::default(),
             };
             for tap in taps.iter().filter(|tap| tap.matcher.holds(event)) {
-                let (digest, kind) = (stage.digest(), stage.kind());
+                let (policy, digest, kind) = (&*stage.policy, stage.digest(), stage.kind());
                 let reason = reason.filter(|reason| !reason.is_empty());
-                let became = Became::Decided { digest, kind, verdict, reason, out: out.clone(), names };
+                let became = Became::Decided { policy, digest, kind, verdict, reason, out: out.clone(), names };
                 (tap.look)(&Tapped { route: &route.id, generation: &tapping.generation, event, became });
             }
         }
@@ -282,19 +288,12 @@ impl Asked {
 
 /// A fate in the words of cases.
 fn verdict(fate: &Fate) -> (&'static str, Option<&str>) {
-    match fate {
-        Fate::Dropped { reason, .. } => ("drop", reason.as_deref()),
-        Fate::DroppedByFailure { cause: "reject", .. } | Fate::Bypassed { cause: "reject", .. } => ("reject", None),
-        Fate::DroppedByFailure { cause, .. } | Fate::Bypassed { cause, .. } => (failed(cause), Some(*cause)),
-        Fate::DeadLetter { cause: "reject", reason, .. } | Fate::Rejected { cause: "reject", reason, .. } => {
-            ("reject", Some(&**reason))
-        }
-        Fate::DeadLetter { cause, reason, .. } | Fate::Rejected { cause, reason, .. } => {
-            (failed(cause), Some(&**reason))
-        }
-    }
-}
-
-fn failed(cause: &str) -> &'static str {
-    if cause == CIRCUIT_OPEN { "not asked" } else { "fail" }
+    let reason = match fate {
+        Fate::Dropped { reason, .. } => reason.as_deref(),
+        Fate::DroppedByFailure { reason, .. }
+        | Fate::DeadLetter { reason, .. }
+        | Fate::Rejected { reason, .. }
+        | Fate::Bypassed { reason, .. } => Some(&**reason),
+    };
+    (fate.verdict(), reason)
 }

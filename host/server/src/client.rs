@@ -32,13 +32,20 @@ const ANSWER_BYTES_MAX: usize = 512 << 20;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct HostArgs {
     /// The admin port of the host
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9902", help_heading = "Host")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9902",
+        env = "TIDEGATE_ADMIN",
+        hide_env_values = true,
+        help_heading = "Host"
+    )]
     admin: String,
     /// A file with the token [default: $TIDEGATE_TOKEN, else the one in the state directory]
     #[arg(long, value_name = "FILE", help_heading = "Host")]
     token_file: Option<PathBuf>,
     /// The state directory of a host on this machine, for its token [default: as `run`]
-    #[arg(long, value_name = "DIR", help_heading = "Host")]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_STATE_DIR", hide_env_values = true, help_heading = "Host")]
     state_dir: Option<PathBuf>,
     /// Talk TLS, and trust this authority (PEM)
     #[arg(long, value_name = "FILE", help_heading = "Host")]
@@ -75,7 +82,7 @@ impl Answer {
             None => body["detail"].as_str().unwrap_or("it did not say why").to_owned(),
         };
         match self.status {
-            401 | 403 => Err(problem(text, "name a token with --token-file, or in $TIDEGATE_TOKEN")),
+            401 | 403 => Err(problem(text, TOKEN_HINT)),
             404 if body.is_null() => Err(problem("this is no admin port with an API", "is it a host of this version?")),
             _ => Err(Refused(text).into()),
         }
@@ -210,6 +217,10 @@ impl HostArgs {
         self.call("POST", path, &json, body.to_string().into()).await?.fine()
     }
 }
+
+/// Where a token is missing, or does not do.
+const TOKEN_HINT: &str = "of a host on this machine name the --state-dir (or $TIDEGATE_STATE_DIR), which has its token; else name a token \
+                          with --token-file, or in $TIDEGATE_TOKEN";
 
 /// Where nobody answers.
 const HINT: &str = "start it with `tidegate run --admin ADDR …`, and name its address with --admin";

@@ -35,9 +35,13 @@ use serde_json::Value;
 
 use crate::{
     client::HostArgs,
+    human,
     listing::{self, Form},
     problem::OrProblem as _,
 };
+
+/// Documents that are named after a change.
+const CHANGED_MAX: usize = 20;
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -75,10 +79,37 @@ pub(crate) struct ChangeArgs {
 /// What a change came to; `how` is `live`, or how else it is.
 pub(crate) fn changed(answer: &Value, how: &str, form: Form, out: &mut dyn Write) -> io::Result<()> {
     if !form.written(answer, out)? {
-        let (generation, documents) = (listing::text(answer, "generation"), difference(&answer["documents"]));
-        writeln!(out, "generation {generation} is {how}: {documents}")?;
+        let (generation, documents) = (listing::text(answer, "generation"), &answer["documents"]);
+        documents_changed(documents, CHANGED_MAX, out)?;
+        writeln!(out, "generation {generation} is {how}: {}", difference(documents))?;
     }
     Ok(())
+}
+
+/// `+ Sink shop/out` for each document that was added, changed (`~`) or removed (`-`), so many at most.
+pub(crate) fn documents_changed(documents: &Value, most: usize, out: &mut dyn Write) -> io::Result<()> {
+    let signs = [("+", "added"), ("~", "changed"), ("-", "removed")];
+    let names = |(sign, key): (&'static str, &str)| {
+        let names = listing::items(documents, key).iter().filter_map(Value::as_str);
+        names.map(move |name| format!("{sign} {}", human::plain(name)))
+    };
+    let mut lines = signs.into_iter().flat_map(names);
+    for line in lines.by_ref().take(most) {
+        writeln!(out, "{line}")?;
+    }
+    match lines.count() {
+        0 => Ok(()),
+        more => writeln!(out, "and {more} more"),
+    }
+}
+
+/// About which events a policy's module decides: a rollout that was taken back stands in no document.
+pub(crate) fn decides(policy: &Value) -> String {
+    match (policy["shadow"] == true, policy["rollout"]["percent"].as_u64()) {
+        (true, _) => "none, in shadow".to_owned(),
+        (false, Some(percent)) => format!("{percent} % of the keys"),
+        (false, None) => "all events".to_owned(),
+    }
 }
 
 /// `2 added, 1 changed`, of a difference as the admin API tells it.

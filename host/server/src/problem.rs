@@ -63,8 +63,12 @@ pub(crate) fn show(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<()>
         if said.contains(&text) {
             continue;
         }
-        let lead = if depth == 0 { "error: " } else { "  because " };
-        writeln!(out, "{lead}{}", human::plain(&text).replace('\n', "\n  "))?;
+        match depth {
+            // A report of mistakes says itself what it is.
+            0 if text.starts_with("error[") => writeln!(out, "{}", human::plain(&text))?,
+            0 => writeln!(out, "error: {}", indented(&text))?,
+            _ => writeln!(out, "  because {}", indented(&text))?,
+        }
         said.push_str(&text);
     }
     let hint = error.chain().filter_map(|cause| cause.downcast_ref::<Problem>()).last();
@@ -72,6 +76,10 @@ pub(crate) fn show(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<()>
         Some(Problem { hint, .. }) if !hint.is_empty() => writeln!(out, "hint: {hint}"),
         Some(_) | None => Ok(()),
     }
+}
+
+fn indented(text: &str) -> String {
+    human::plain(text).replace('\n', "\n  ")
 }
 
 #[cfg(test)]
@@ -97,6 +105,12 @@ mod tests {
             shown(error),
             "error: nothing to inspect\n  because cannot read a.wasm\n  because no such file\nhint: build it first\n"
         );
+    }
+
+    #[test]
+    fn a_report_stands_for_itself() {
+        let report = "error[P104]: no attribute named `sorce`\n  a.yaml:7:16\n  7 │ sorce";
+        assert_eq!(shown(anyhow::anyhow!(report)), format!("{report}\n"));
     }
 
     #[test]

@@ -65,11 +65,14 @@ impl Refusal {
         if let Some((name, value)) = self.0.header {
             answer.headers_mut().insert(name, value);
         }
-        if self.0.closes {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        answer
+        if self.0.closes { ending(answer) } else { answer }
     }
+}
+
+/// The connection ends with this answer.
+fn ending(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// An answer without a body.
@@ -184,13 +187,24 @@ fn after(outcome: &Outcome) -> Option<Duration> {
     }
 }
 
+/// Whether the listener ends: who sends it again shall not find this connection, or this host.
+fn ends(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Again { why: Why::Closing | Why::LetGo, .. } => true,
+        Outcome::Again { why: Why::Held | Why::HeldBy(..) | Why::Full, .. } | Outcome::Fate(_) => false,
+    }
+}
+
 /// The answer to a request of one event.
 pub(super) fn one(outcome: Option<&Outcome>) -> Answer {
     let Some(outcome) = outcome else { return empty(StatusCode::NO_CONTENT) };
     let severity = Severity::of(outcome);
     match severity {
         Severity::Done | Severity::DeadLettered => empty(severity.status()),
-        Severity::Rejected | Severity::Again => problem(severity.status(), &detail(outcome), after(outcome), &[]),
+        Severity::Rejected | Severity::Again => {
+            let answer = problem(severity.status(), &detail(outcome), after(outcome), &[]);
+            if ends(outcome) { ending(answer) } else { answer }
+        }
     }
 }
 
@@ -216,7 +230,8 @@ pub(super) fn batch(ids: &Ids, mut outcomes: Vec<(u32, Outcome)>) -> Answer {
         return json(worst.status(), &Results { results: &results }, JSON);
     }
     let summary = format!("{bad} of {} events: see their results", ids.len());
-    problem(worst.status(), &summary, retry_after, &results)
+    let answer = problem(worst.status(), &summary, retry_after, &results);
+    if outcomes.iter().any(|(_, outcome)| ends(outcome)) { ending(answer) } else { answer }
 }
 
 /// Ids of a batch, kept for its answer while the events travel on.

@@ -127,8 +127,11 @@ impl Control {
     pub(super) async fn promote(&mut self, promote: Promote) -> Result<Changed, Refusal> {
         let Promote { policy, to, dry_run, author } = promote;
         let documents = edit::documents(&self.files);
-        let document = edit::policy(&documents, &policy)
-            .ok_or_else(|| Refusal::Unknown(format!("there is no FilterPolicy {policy}")))?;
+        let document = edit::policy(&documents, &policy).ok_or_else(|| {
+            let policies = documents.iter().filter(|document| document.name.kind == "FilterPolicy");
+            let known: Vec<String> = policies.map(|document| document.name.id()).collect();
+            Refusal::unknown("FilterPolicy", &policy, known.iter().map(String::as_str))
+        })?;
         let none = || Refusal::Unknown(format!("the FilterPolicy {policy} rolls nothing out"));
         let text = amend::promoted(&document.text, to).filter(|_| self.rollouts.knows(&policy));
         let text = text.ok_or_else(none)?;

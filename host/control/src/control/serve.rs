@@ -30,7 +30,7 @@ impl Control {
             Order::Promote(promote, answer) => drop(answer.send(self.promote(promote).await)),
             Order::Pause(pausing, answer) => drop(answer.send(self.pause(pausing))),
             Order::NoteTap(author, answer) => {
-                self.note_tap(author);
+                self.note(author, Action::Tap);
                 drop(answer.send(Ok(())));
             }
             Order::Explain(events, answer) => {
@@ -65,7 +65,7 @@ impl Control {
             known.map(|known| (known.policy.to_string(), known.digest.clone())).collect();
         let store = self.book.store.clone();
         let verified = self.in_sight(self.verify_from(&set, Origin::Store(&store, &digests))).await;
-        let candidate = match verified {
+        let candidate = match verified.map_err(|report| edit::by_name(report, &set.files, &folder)) {
             Ok(candidate) => candidate,
             Err(report) if edit.dry_run => return Err(Refusal::Report(report)),
             Err(report) => {
@@ -152,14 +152,14 @@ impl Control {
         Ok(Changed { live: true, ..change })
     }
 
-    /// No generation stands in it: none went live by it.
-    fn note_tap(&mut self, author: Author) {
+    /// What changed no document. No generation stands in it: none went live by it.
+    fn note(&mut self, author: Author, action: Action) {
         self.book.history.push(Entry {
             number: self.book.history.next(),
             at_ms: now_ms(),
             who: author.who,
             reason: author.reason,
-            action: Action::Tap,
+            action,
             documents: Difference::default(),
             policies: Vec::new(),
             generation: None,
@@ -172,8 +172,11 @@ impl Control {
     fn pause(&mut self, pausing: Pausing) -> Result<(), Refusal> {
         let Pausing { route, paused, author } = pausing;
         if !self.current().is_some_and(|current| current.routes.iter().any(|known| **known == *route)) {
-            return Err(Refusal::Unknown(format!("there is no route {route}")));
+            let known = self.current().into_iter().flat_map(|current| &current.routes);
+            return Err(Refusal::unknown("route", &route, known.map(|known| &**known)));
         }
+        let noted = author.reason.as_ref().map_or_else(|| route.clone(), |reason| format!("{route}: {reason}"));
+        let noted = Author { who: author.who.clone(), reason: Some(noted) };
         let mut pauses = self.pauses.clone();
         if paused {
             let entry = Paused { who: author.who, reason: author.reason, at_ms: now_ms() };
@@ -196,7 +199,7 @@ impl Control {
             // A lane that a policy stopped tries once more: this is the person it waits for.
             self.pipeline.live().try_again();
         }
-        self.describe();
+        self.note(noted, if paused { Action::Pause } else { Action::Resume });
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tidegate_connector::Fate as Told;
 use tidegate_event::Event;
 
-use super::{Fate, Flow, HoldWhy, Sender, Workbench};
+use super::{Fate, Flow, HoldWhy, Sender, Workbench, by_rule};
 use crate::{
     Plan,
     answers::Answers,
@@ -43,9 +43,9 @@ pub struct Step {
     pub digest: String,
     /// What a module was asked as, or the kind of condition: `filter`, `transform`, `matcher`, `cesql`, `pattern`.
     pub kind: &'static str,
-    /// `None`: its conditions do not hold for the event, and it was not asked.
+    /// `keep`, `drop`, `reject`, `retry`, `fail`; `None`: its conditions do not hold for the event, and it was not asked.
     pub decision: Option<&'static str>,
-    /// Its own words.
+    /// Its own words, or what it failed with and what its failure rule did.
     pub reason: Option<String>,
     /// Events it left, and whether it changed any.
     pub left: usize,
@@ -100,7 +100,7 @@ async fn trace(plan: &Plan, route: Ruled<'_>, event: &[Event], now_ms: u64, benc
         let (fates, version, held) = (flow.fates.len(), flow.version, flow.hold.is_some());
         flow.stage(route, position, bench).await;
         let asked = flow.asked.last().is_some_and(|(last, _)| *last == position);
-        let said = flow.fates.get(fates).map(|(_, fate)| said(fate));
+        let said = flow.fates.get(fates).map(|(_, fate)| (fate.verdict(), said(fate)));
         let held = flow.hold.as_ref().filter(|_| !held).map(|hold| ("retry", Some(hold.reason.to_string())));
         let (decision, reason) = said.or(held).unwrap_or(("keep", None));
         steps.push(Step {
@@ -119,15 +119,12 @@ async fn trace(plan: &Plan, route: Ruled<'_>, event: &[Event], now_ms: u64, benc
     Trace { route: route.route.id.clone(), steps, end: end(plan, route.route, &flow, event), outputs }
 }
 
-fn said(fate: &Fate) -> (&'static str, Option<String>) {
-    match fate {
-        Fate::Dropped { reason, .. } => ("drop", reason.as_deref().map(str::to_owned)),
-        Fate::DroppedByFailure { cause, .. } => (cause, Some("lost by the policy's failure rule".into())),
-        Fate::DeadLetter { cause, reason, .. } | Fate::Rejected { cause, reason, .. } => {
-            (cause, Some(reason.to_string()))
-        }
-        Fate::Bypassed { cause, .. } => (cause, Some("passed by, by the policy's failure rule".into())),
-    }
+fn said(fate: &Fate) -> Option<String> {
+    let why = fate.why()?;
+    Some(match fate.verdict() {
+        "drop" | "reject" => why.to_string(),
+        _ => by_rule(&why, fate.word()),
+    })
 }
 
 fn end(plan: &Plan, route: &Arc<RoutePlan>, flow: &Flow<'_>, event: &[Event]) -> End {

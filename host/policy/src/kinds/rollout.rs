@@ -51,7 +51,8 @@ pub(super) fn read(
         && wasm.digest.as_ref() == Some(&baseline.digest)
         && baseline.config.as_ref().is_none_or(|config| *config == wasm.config)
     {
-        let hint = "name what ran before; of a rollout that is done leave out `rollout`";
+        let hint = "name what ran before; for the same module with another configuration write \
+                    `baseline: {digest: sha256:…, config: …}`; of a rollout that is done leave out `rollout`";
         mistakes.hint(codes::SAME_MODULE, at, "`baseline` is the module of the policy itself", hint);
     }
     let begins = percent.zip(fields.key("percent"));

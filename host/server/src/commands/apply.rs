@@ -11,7 +11,9 @@ use crate::cli::Ending;
 /// Options of `apply`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-All documents go live, or none. A module beside its document is uploaded, and its digest is written into the document on the way.")]
+All documents go live, or none. A module beside its document is uploaded, and its digest is written into the document on the way. \
+Other files that documents name are not: relative paths start from generations/documents in the state directory of the host, so write \
+absolute ones.")]
 pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
     #[arg(required = true, value_name = "PATH")]

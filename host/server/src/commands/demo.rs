@@ -8,7 +8,7 @@ use std::{
 };
 
 use tidegate_control::Status;
-use tidegate_pipeline::RouteTally;
+use tidegate_pipeline::{LaneState, RouteTally};
 
 use crate::{
     cli,
@@ -249,10 +249,8 @@ impl Demo<'_> {
                 return Ok(());
             }
             if progress.1.elapsed() > STALLED {
-                let lanes: Vec<String> = host.control().status().iter().map(|lane| format!("{lane:?}")).collect();
-                let trouble = host.control().sink_trouble();
-                let hint = format!("lanes: {}; sinks: {trouble:?}", lanes.join(", "));
-                return Err(problem(format!("no order was settled for {}", human::duration(STALLED)), hint));
+                let stalled = format!("no order was settled for {}", human::duration(STALLED));
+                return Err(problem(stalled, in_the_way(host)));
             }
         }
     }
@@ -330,6 +328,21 @@ impl Demo<'_> {
         }
         Ok(account.findings.is_empty())
     }
+}
+
+/// What lanes and sinks are about, where nothing goes on.
+fn in_the_way(host: &Host) -> String {
+    let lanes = host.control().status().into_iter().map(|lane| {
+        let of = format!("lane {} of {}", lane.lane, lane.source);
+        match lane.state {
+            LaneState::Running => format!("{of} runs"),
+            LaneState::Ended => format!("{of} has ended"),
+            LaneState::Held { by, reason } => format!("{of} is held by {by}: {reason}"),
+            LaneState::Paused { by, reason } => format!("{of} is paused by {by}: {reason}"),
+        }
+    });
+    let sinks = host.control().sink_trouble().into_iter().map(|(sink, trouble)| format!("sink {sink}: {trouble}"));
+    lanes.chain(sinks).collect::<Vec<String>>().join("; ")
 }
 
 fn settled(host: &Host) -> u64 {

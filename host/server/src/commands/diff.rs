@@ -57,21 +57,12 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
     for policy in items(&after, "policies") {
         let id = text(policy, "policy");
         let old = items(&before, "policies").iter().find(|known| text(known, "policy") == id);
-        let (now, then) = (decides(policy), old.map(decides));
+        let (now, then) = (super::decides(policy), old.map(super::decides));
         if then.as_ref().is_some_and(|then| *then != now) {
             writeln!(out, "{id}: decides about {now}, before {}", then.unwrap_or_default())?;
         }
     }
     Ok(Ending::Fine)
-}
-
-/// About which events a policy's module decides: a rollout that was taken back stands in no document.
-fn decides(policy: &Value) -> String {
-    match (policy["shadow"] == true, policy["rollout"]["percent"].as_u64()) {
-        (true, _) => "none, in shadow".to_owned(),
-        (false, Some(percent)) => format!("{percent} % of the keys"),
-        (false, None) => "all events".to_owned(),
-    }
 }
 
 /// Texts by name, without what separates documents.

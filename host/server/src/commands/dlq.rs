@@ -56,7 +56,7 @@ struct DocumentArgs {
     #[arg(long)]
     dev: bool,
     /// Where it is noted what became of entries: that of the host [default: as `run`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_STATE_DIR", hide_env_values = true)]
     state_dir: Option<PathBuf>,
 }
 

@@ -15,8 +15,9 @@ use crate::{
 /// Options of `explain`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An id is looked up in the decision log of the host: every event that was dropped or dead-lettered, and a sample of the others, as far \
-back as 64 MiB reach. With --event the policies that are live are asked once more, and nothing is sent anywhere.")]
+An id is looked up in the decision log of the host: every event that was dropped, refused, lost or dead-lettered, and a sample of the \
+others, as far back as 64 MiB reach. The log is kept in memory: what was decided before the host started is not known. A decision `fail` \
+means that the policy could not decide; the reason says why, and what its failure rule did. With --event the policies that are live are asked once more, and nothing is sent anywhere.")]
 pub struct Args {
     /// The id of an event that the host has decided
     #[arg(value_name = "EVENT-ID", required_unless_present = "event", conflicts_with = "event")]

@@ -14,7 +14,8 @@ use crate::{
 /// Options of `history`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The last 200 changes are remembered, over restarts; `kept` are the generations that `tidegate rollback` can bring back.")]
+The last 200 changes are remembered, over restarts; routes that were paused and resumed, and taps that showed what events carry, are \
+among them. `kept` are the generations that `tidegate rollback` can bring back.")]
 pub struct Args {
     /// So many changes, the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]

@@ -13,12 +13,13 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is held are the sources of the route: what they have in flight is settled, and nothing more is taken. Other routes of the same \
-sources wait with it, for an event is settled once, on all of its routes. It holds over restarts.")]
+sources wait with it, for an event is settled once, on all of its routes. It holds over restarts. `tidegate status` shows routes that are held, `tidegate history` \
+who held them, and who let them go on.")]
 pub struct Args {
     /// Routes, NAMESPACE/NAME; of the namespace `default` the name will do
     #[arg(required = true, value_name = "ROUTE")]
     routes: Vec<String>,
-    /// Why
+    /// Why; stands in the history
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]

@@ -61,11 +61,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Ending> {
 }
 
 fn shown(planned: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
-    for (sign, key) in [("+", "added"), ("~", "changed"), ("-", "removed")] {
-        for name in items(&planned["documents"], key).iter().filter_map(Value::as_str) {
-            writeln!(out, "{sign} {}", human::plain(name))?;
-        }
-    }
+    super::documents_changed(&planned["documents"], usize::MAX, out)?;
     for policy in items(planned, "policies") {
         let (module, version) = (text(policy, "module"), text(policy, "version"));
         let digest = text(policy, "digest");

@@ -29,14 +29,15 @@ pub struct Args {
     /// Document files, or folders of them (*.yaml, *.yml, *.json)
     #[arg(required_unless_present = "documents_from_api", conflicts_with = "documents_from_api", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The admin API owns the documents instead: they are put there, and kept in the state directory
+    /// The admin API owns the documents instead: they are put there, and kept in the state directory, below which relative paths in
+    /// them start (generations/documents): write absolute ones
     #[arg(long)]
     documents_from_api: bool,
     /// Let documents leave out the digests of modules, for trying things out
     #[arg(long)]
     dev: bool,
     /// Where positions and compiled modules are kept [default: $XDG_STATE_HOME/tidegate, else ./.tidegate]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_STATE_DIR", hide_env_values = true)]
     state_dir: Option<PathBuf>,
     /// How long what is in flight may take to settle when the host stops
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = human::parse_duration)]
@@ -140,8 +141,18 @@ fn announce(what: &str, preset: Preset, generation: &Generation, before: Option<
     let preset = preset.name();
     tracing::info!(generation = %generation.id, number = generation.number, routes, policies, preset, "{what}");
     for now in generation.policies.iter().filter(|now| before.is_none_or(|before| !before.policies.contains(now))) {
-        let (version, digest) = (&now.version, human::digest(&now.digest));
-        tracing::info!(policy = %now.policy, module = %now.module, %version, %digest, "policy is applied");
+        let (policy, module, version, digest) = (&now.policy, &now.module, &now.version, human::digest(&now.digest));
+        match now.rollout.as_ref().map(|rollout| (rollout.percent, human::digest(&rollout.baseline))) {
+            None if now.shadow => tracing::info!(%policy, %module, %version, %digest, "policy looks on, in shadow"),
+            None => tracing::info!(%policy, %module, %version, %digest, "policy is applied"),
+            Some((percent, baseline)) if percent == 0 || now.shadow => {
+                let candidate = digest;
+                tracing::info!(%policy, digest = %baseline, %candidate, "policy's baseline is applied, to all events");
+            }
+            Some((percent, baseline)) => {
+                tracing::info!(%policy, %module, %version, %digest, percent, %baseline, "policy is applied, to a share of the keys");
+            }
+        }
     }
 }
 

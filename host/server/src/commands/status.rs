@@ -50,7 +50,7 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out)?;
     let mut table = Table::new([("condition", Align::Left), ("status", Align::Left), ("reason", Align::Left)]);
     for found in items(status, "conditions") {
-        table.row([text(found, "type"), text(found, "status"), text(found, "reason")]);
+        table.row([text(found, "type"), text(found, "status"), words(&text(found, "reason"))]);
     }
     table.write(0, out)?;
     let wrong = |found: &&Value| (text(found, "status") == "True") == (text(found, "type") == "Degraded");
@@ -59,12 +59,7 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
             writeln!(out, "  {line}")?;
         }
     }
-    let mut table = Table::new([("policy", Align::Left), ("module", Align::Left), ("digest", Align::Left)]);
-    for policy in items(status, "policies") {
-        let module = format!("{} {}", text(policy, "module"), text(policy, "version"));
-        table.row([text(policy, "policy"), module, human::digest(&text(policy, "digest")).to_owned()]);
-    }
-    section(&table, out)?;
+    section(&policies(status), out)?;
     let mut table = Table::new([("held against every event", Align::Left), ("condition", Align::Left)]);
     for found in items(status, "unindexed") {
         table.row([format!("{} {}", text(found, "kind"), text(found, "name")), text(found, "pointer")]);
@@ -86,6 +81,32 @@ fn shown(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         table.row([text(sink, "sink"), text(sink, "pending"), text(sink, "trouble")]);
     }
     section(&table, out)
+}
+
+/// What decides for each policy, and about which events; where there are two modules, what decides about most or all comes first.
+fn policies(status: &Value) -> Table {
+    let mut table = Table::new(["policy", "module", "digest", "decides about"].map(|name| (name, Align::Left)));
+    for policy in items(status, "policies") {
+        let (id, rollout, about) = (text(policy, "policy"), &policy["rollout"], super::decides(policy));
+        let digest = |of: &Value| human::digest(&text(of, "digest")).to_owned();
+        let module = format!("{} {}", text(policy, "module"), text(policy, "version"));
+        let Some(percent) = rollout["percent"].as_u64() else {
+            table.row([id, module, digest(policy), about]);
+            continue;
+        };
+        let others =
+            if percent == 0 { "all events".to_owned() } else { format!("{} % of the keys", 100 - percent.min(100)) };
+        let baseline = human::digest(&text(rollout, "baseline")).to_owned();
+        let mut rows = [
+            [id.clone(), "baseline".to_owned(), baseline, others],
+            [id, format!("candidate {module}"), digest(policy), about],
+        ];
+        if percent > 50 {
+            rows.reverse();
+        }
+        rows.into_iter().for_each(|row| table.row(row));
+    }
+    table
 }
 
 /// Both versions of each policy that has two.
@@ -149,6 +170,18 @@ fn shadows(status: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     section(&table, out)?;
     section(&examples, out)
+}
+
+/// `circuit open`, of `CircuitOpen`: programs read the one, people the other.
+fn words(reason: &str) -> String {
+    let mut words = String::new();
+    for c in reason.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
 }
 
 fn behind(lag: &Value) -> String {

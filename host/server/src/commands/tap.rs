@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Looking changes nothing, and needs a token with the role `tap`. Extensions and payloads are hidden; with --no-redact they are shown, and \
-that you saw them stands in the history. Where events come faster than they can be shown some are missed, and how many is told.
+that you saw them stands in the history. The time is the host's, when it decided. Who decided is named with the digest of its module. Where events come faster than they can be shown some are missed, and how many is told.
 
 With --policy --no-redact --save DIR each event becomes a case for `tidegate test`, with what the policy decided and made of it, in \
 DIR/POLICY.yaml: DIR is the folder `tests` of a filter.")]
@@ -152,9 +152,7 @@ impl Seen<'_> {
 
     fn show(&mut self, value: &Value) -> io::Result<()> {
         let event = &value["event"];
-        // Hours to milliseconds.
-        let time: String = text(value, "at").chars().skip(11).take(12).collect();
-        write!(self.out, "{time}  {}  {}  ", text(event, "id"), text(event, "type"))?;
+        write!(self.out, "{}  {}  {}  ", clock(&text(value, "at")), text(event, "id"), text(event, "type"))?;
         let sinks: Vec<&str> = items(value, "sinks").iter().filter_map(Value::as_str).collect();
         let said = [text(value, "fate").replace('_', "-"), text(value, "verdict")].concat();
         match said.as_str() {
@@ -162,9 +160,9 @@ impl Seen<'_> {
             "sent" => write!(self.out, "sent to {}", sinks.join(", "))?,
             said => write!(self.out, "{said}")?,
         }
-        let by = text(value, "by");
+        let (by, digest) = (text(value, "by"), text(value, "digest"));
         if !by.is_empty() {
-            write!(self.out, " by {by}")?;
+            write!(self.out, " by {by} {}", human::digest(&digest))?;
         }
         let reason = text(value, "reason");
         if !reason.is_empty() {
@@ -196,6 +194,13 @@ impl Seen<'_> {
         self.saved += save::save(file, &[event(&value["event"])?], &[fate], &self.told)?;
         Ok(())
     }
+}
+
+/// `11:27:24.500`, of a time as the host tells it: whole seconds have no fraction there.
+fn clock(at: &str) -> String {
+    let time = at.get(11..).unwrap_or_default().trim_end_matches('Z');
+    let (seconds, part) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{part:0<3}")
 }
 
 fn event(value: &Value) -> anyhow::Result<Event> {
@@ -238,4 +243,20 @@ fn told(document: &str) -> anyhow::Result<Told> {
     }
     let capabilities = wasm.capabilities.iter().map(|capability| capability.word()).collect();
     Ok(Told::new(&wasm.config, capabilities, may_write, wasm.may_emit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_one_width() {
+        for (at, shown) in [
+            ("2026-11-22T11:27:24Z", "11:27:24.000"),
+            ("2026-11-22T11:27:24.5Z", "11:27:24.500"),
+            ("2026-11-22T11:27:24.067Z", "11:27:24.067"),
+        ] {
+            assert_eq!(clock(at), shown);
+        }
+    }
 }

@@ -24,7 +24,7 @@ async fn a_lane_that_closes_answers_everybody_and_the_last_waits_for_that() {
     assert!(TcpStream::connect(rig.address).await.is_err(), "nothing listens any more");
     assert_eq!(taken.answer().await.unwrap().status, 204);
     let answer = queued.answer().await.unwrap();
-    assert_eq!(answer.status, 503);
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
     assert!(answer.header("retry-after").is_some() && answer.detail().contains("stop"), "{answer:?}");
     for client in [&mut idle, &mut taken, &mut queued] {
         assert!(client.closed().await);

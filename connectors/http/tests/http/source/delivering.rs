@@ -118,6 +118,7 @@ async fn what_is_nacked_is_sent_back_with_everything_behind_it() {
 
     let held = clients[3].ask(event("f", "t", &[])).await;
     assert_eq!((held.status, held.header("retry-after")), (503, Some("7")), "the lane is held: {held:?}");
+    assert_eq!(held.header("connection"), None, "the same host will take it");
     // Asked for more, the lane takes again.
     let taken = tokio::spawn(async move {
         let delivery = next(&mut rig.lanes[0]).await;
@@ -142,7 +143,9 @@ async fn a_delivery_that_is_dropped_is_sent_back() {
     let mut client = Client::connect(rig.address).await;
     client.send(event("1", "t", &[])).await;
     drop(next(&mut rig.lanes[0]).await);
-    assert_eq!(client.answer().await.unwrap().status, 503);
+    let answer = client.answer().await.unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "the host stops: go elsewhere");
+    assert!(client.closed().await);
 }
 
 #[tokio::test]

@@ -88,12 +88,7 @@ impl Made<'_> {
             Some(Fate::DeadLetter { cause: "reject", reason, .. } | Fate::Rejected { cause: "reject", reason, .. }) => {
                 (End::Rejected, Some(reason.to_string()))
             }
-            Some(Fate::DeadLetter { cause, reason, .. } | Fate::Rejected { cause, reason, .. }) => {
-                (End::Failed, Some(format!("{cause}: {reason}")))
-            }
-            Some(Fate::DroppedByFailure { cause, .. } | Fate::Bypassed { cause, .. }) => {
-                (End::Failed, Some((*cause).to_owned()))
-            }
+            Some(fate) => (End::Failed, fate.why().map(|why| why.to_string())),
         }
     }
 }

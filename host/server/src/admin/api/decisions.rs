@@ -26,19 +26,15 @@ fn end(found: &Decided) -> Value {
 
 fn shown(found: &Decided, end: &Value) -> Value {
     let trail = &found.trail;
-    let last = found.stage.unwrap_or(trail.steps.len());
+    let ended = found.stage.map(|(at, _)| at);
+    let last = ended.unwrap_or(trail.steps.len());
     let step = |(at, (policy, digest, kind)): (usize, &(std::sync::Arc<str>, String, &'static str))| {
         let matched = found.matched.filter(|_| at < 64).map(|bits| bits & (1 << at) != 0);
-        let decision = match matched {
-            _ if found.stage == Some(at) => Some(match found.word {
-                "dropped" => "drop",
-                "dead_lettered" | "rejected" => "reject",
-                other => other,
-            }),
-            Some(true) => Some("keep"),
-            Some(false) | None => None,
+        let (decision, reason) = match matched {
+            _ if ended == Some(at) => found.said().map_or((None, None), |(verdict, reason)| (Some(verdict), reason)),
+            Some(true) => (Some("keep"), None),
+            Some(false) | None => (None, None),
         };
-        let reason = (found.stage == Some(at)).then_some(found.reason.as_deref()).flatten();
         json!({
             "policy": **policy, "digest": digest, "kind": kind, "matched": matched, "decision": decision, "reason": reason,
         })

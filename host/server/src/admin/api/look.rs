@@ -244,8 +244,7 @@ pub(super) async fn history(call: Call) -> Result<Response, Problem> {
 
 fn entry(entry: &Entry) -> Value {
     let (outcome, reasons, by) = match &entry.outcome {
-        Outcome::Live if entry.action == Action::Tap => ("shown", None, None),
-        Outcome::Live => ("live", None, None),
+        Outcome::Live => (went(entry.action), None, None),
         Outcome::Refused { reasons } => ("refused", Some(reasons), None),
         Outcome::RolledBack { by } => ("rolled_back", None, Some(by)),
     };
@@ -256,6 +255,8 @@ fn entry(entry: &Entry) -> Value {
         Action::Tap => "tap",
         Action::Promote => "promote",
         Action::Abort => "abort",
+        Action::Pause => "pause",
+        Action::Resume => "resume",
     };
     json!({
         "number": entry.number,
@@ -273,6 +274,16 @@ fn entry(entry: &Entry) -> Value {
         "reasons": reasons,
         "rolledBackBy": by,
     })
+}
+
+/// How a change ended that went well.
+fn went(action: Action) -> &'static str {
+    match action {
+        Action::Apply | Action::Rollback | Action::Start | Action::Promote | Action::Abort => "live",
+        Action::Tap => "shown",
+        Action::Pause => "paused",
+        Action::Resume => "running",
+    }
 }
 
 pub(super) async fn modules(call: Call) -> Result<Response, Problem> {

@@ -89,7 +89,6 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
 impl Wanted {
     fn of(call: &Call, picture: &Picture) -> Result<Wanted, Problem> {
         let wrong = |text: String| Problem::new(StatusCode::BAD_REQUEST, text);
-        let unknown = |text: String| Problem::new(StatusCode::NOT_FOUND, text);
         let given = |name: &str| call.query.get(name).map(String::as_str).filter(|text| !text.is_empty());
         let number = |name: &str, default: u64, max: u64| match given(name).map(str::parse::<u64>) {
             None => Ok(default),
@@ -101,11 +100,14 @@ impl Wanted {
         };
         let route = given("route").map(|name| {
             let known = live.routes.iter().find(|known| ***known == *name);
-            known.cloned().ok_or_else(|| unknown(format!("there is no route {name}")))
+            let all = || live.routes.iter().map(|known| &**known);
+            known.cloned().ok_or_else(|| Problem::from(Refusal::unknown("route", name, all())))
         });
         let policy = given("policy").map(|name| {
             let known = live.policies.iter().find(|known| *known.policy == *name);
-            known.map(|known| known.policy.clone()).ok_or_else(|| unknown(format!("there is no policy {name}")))
+            let all = || live.policies.iter().map(|known| &*known.policy);
+            let known = known.map(|known| known.policy.clone());
+            known.ok_or_else(|| Problem::from(Refusal::unknown("policy", name, all())))
         });
         let at = match (given("at"), policy.transpose()?) {
             (None | Some("policy"), Some(policy)) => At::Policy(policy),
@@ -263,14 +265,16 @@ fn shown(tapped: &Tapped<'_>, payload: Payload) -> Value {
         "event": event(tapped.event, payload),
     });
     let more = match &tapped.became {
-        Became::Ended { fate, by, reason, sinks } => {
+        Became::Ended { fate, by, digest, reason, sinks } => {
             let sinks: Vec<&str> = sinks.iter().map(|sink| &**sink).collect();
-            json!({"fate": fate, "by": by, "reason": reason, "sinks": sinks})
+            json!({"fate": fate, "by": by, "digest": digest, "reason": reason, "sinks": sinks})
         }
-        Became::Decided { digest, kind, verdict, reason, out, names } => {
+        Became::Decided { policy, digest, kind, verdict, reason, out, names } => {
             let out: Vec<Value> = out.iter().map(|made| event(made, payload)).collect();
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            json!({"digest": digest, "kind": kind, "verdict": verdict, "reason": reason, "out": out, "names": names})
+            json!({
+                "by": policy, "digest": digest, "kind": kind, "verdict": verdict, "reason": reason, "out": out, "names": names,
+            })
         }
         Became::Sent { sink } => json!({"sink": **sink}),
     };
@@ -319,8 +323,15 @@ mod tests {
 
     fn tapped(event: &Event) -> Tapped<'_> {
         let out = vec![event];
-        let became =
-            Became::Decided { digest: "sha256:1", kind: "filter", verdict: "keep", reason: None, out, names: &[] };
+        let became = Became::Decided {
+            policy: "a/p",
+            digest: "sha256:1",
+            kind: "filter",
+            verdict: "keep",
+            reason: None,
+            out,
+            names: &[],
+        };
         Tapped { route: "a/r", generation: "abc", event, became }
     }
 
