@@ -68,17 +68,18 @@ fn source(source: &Source) -> Value {
         Malformed::Skip => "Skip",
         Malformed::Pause => "Pause",
     };
-    json!({
+    let mut value = json!({
         "meta": meta(&source.meta),
         "connector": source.connector.name,
         "config": source.connector.config,
         "malformed": malformed,
         "window": source.window.map(|window| json!([window.events, window.bytes])),
-        "drain": match source.drain {
-            Drain::First => "First",
-            Drain::Last => "Last",
-        },
-    })
+    });
+    // Sets without it keep the hash that they had before there was such a word.
+    if source.drain == Drain::Last {
+        value["drain"] = json!("Last");
+    }
+    value
 }
 
 fn sink(sink: &Sink) -> Value {

@@ -22,7 +22,7 @@ fn every_change_of_meaning_shows() {
     let base = good(EVERYTHING).fingerprint_input();
     let changes = [
         ("malformed: Pause", "malformed: Skip"),
-        ("malformed: Pause", "malformed: Pause, drain: Last"),
+        ("malformed: Pause", "malformed: Pause\n  drain: Last"),
         ("team: billing,", "team: payments,"),
         ("path: billing.jsonl", "path: other.jsonl"),
         ("max: 5", "max: 6"),
