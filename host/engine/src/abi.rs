@@ -3,7 +3,7 @@
 //! Lists of integers lower and lift as one copy each; that is why batches are flat. A test compares these with the WIT.
 
 use tidegate_event::flat::{FlatBatch, Needs, ROW_WORDS};
-use wasmtime::component::{ComponentType, Lift, Lower, flags};
+use wasmtime::component::{ComponentType, Lift, Lower, WasmList, flags};
 
 /// `events.batch`, borrowed: what goes in.
 #[derive(ComponentType, Lower)]
@@ -36,6 +36,19 @@ pub(crate) struct OutBatch {
     pub(crate) index: Vec<u32>,
 }
 
+/// `events.batch`, where the guest has it.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct OutBatchInPlace {
+    #[component(name = "now-ms")]
+    #[expect(dead_code, reason = "part of the record; a reply's clock says nothing")]
+    pub(crate) now_ms: u64,
+    #[component(name = "row-words")]
+    pub(crate) row_words: u32,
+    pub(crate) bytes: WasmList<u8>,
+    pub(crate) index: WasmList<u32>,
+}
+
 /// `events.outcomes`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
@@ -50,6 +63,14 @@ pub(crate) struct Outcomes {
 pub(crate) struct Output {
     pub(crate) outcomes: Outcomes,
     pub(crate) events: OutBatch,
+}
+
+/// The same, with the events where the guest has them.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct OutputInPlace {
+    pub(crate) outcomes: Outcomes,
+    pub(crate) events: OutBatchInPlace,
 }
 
 /// `matcher.assignment`.
@@ -117,6 +138,8 @@ pub(crate) enum Level {
 pub(crate) type EvaluateResult = (Result<Outcomes, String>,);
 /// `transform.apply`.
 pub(crate) type ApplyResult = (Result<Output, String>,);
+/// The same, with the events where the guest has them.
+pub(crate) type ApplyInPlaceResult = (Result<OutputInPlace, String>,);
 /// `matcher.assign`.
 pub(crate) type AssignResult = (Result<Assignment, String>,);
 /// `lifecycle.configure`.

@@ -208,7 +208,7 @@ async fn warm_up(live: &mut Live, kind: Kind, timeout: Duration) -> Result<(), F
         Kind::Filter => reply::empty(&live.evaluate(&empty, timeout).await?, 0),
         Kind::Transform => {
             let output = live.apply(&empty, timeout).await?;
-            reply::empty(&output.outcomes, output.events.index.len())
+            reply::empty(&output.outcomes, output.index.len())
         }
         Kind::Matcher => {
             let assignment = live.assign(&empty, timeout).await?;

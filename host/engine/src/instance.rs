@@ -1,6 +1,6 @@
 //! One live instance of a guest: created, configured, called. An instance that failed once is never called again.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use tidegate_event::flat::{FlatBatch, Needs};
 use wasmtime::{
@@ -10,7 +10,8 @@ use wasmtime::{
 
 use crate::{
     abi::{
-        ApplyResult, AssignResult, Assignment, Batch, ConfigureResult, EvaluateResult, InfoRecord, Outcomes, Output,
+        ApplyInPlaceResult, ApplyResult, AssignResult, Assignment, Batch, ConfigureResult, EvaluateResult, InfoRecord,
+        OutBatch, Outcomes, Output, OutputInPlace,
     },
     engine::Engine,
     fault::{Fault, FaultCause, LastWords},
@@ -34,6 +35,7 @@ pub(crate) struct Live {
     engine: Engine,
     functions: Deciding,
     waits: bool,
+    keeps_replies: bool,
     /// Memory when it was configured.
     settled: usize,
 }
@@ -43,6 +45,14 @@ struct Deciding {
     filter: Option<Func>,
     transform: Option<Func>,
     matcher: Option<Func>,
+}
+
+/// What a transform returned: with its events in the guest's memory, where it leaves them there.
+pub(crate) struct Reply<'a> {
+    pub(crate) outcomes: Outcomes,
+    pub(crate) row_words: u32,
+    pub(crate) bytes: Cow<'a, [u8]>,
+    pub(crate) index: Cow<'a, [u32]>,
 }
 
 /// Why there is no instance.
@@ -78,7 +88,15 @@ impl Live {
         match ended(&store, started, SETUP_TIMEOUT) {
             Ok(instance) => {
                 let functions = Deciding::find(&mut store, instance, module);
-                Ok(Live { store, instance, engine: engine.clone(), functions, waits, settled: 0 })
+                Ok(Live {
+                    store,
+                    instance,
+                    engine: engine.clone(),
+                    functions,
+                    waits,
+                    keeps_replies: module.keeps_replies(),
+                    settled: 0,
+                })
             }
             Err(fault) => {
                 engine.reaper().reap(store);
@@ -147,14 +165,30 @@ impl Live {
         answer(ended(&self.store, called, timeout)?)
     }
 
-    pub(crate) async fn apply(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Output, Fault> {
+    pub(crate) async fn apply(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Reply<'_>, Fault> {
         let func = self.functions.transform.ok_or_else(|| exports_no(Kind::Transform))?;
+        if self.keeps_replies {
+            let typed =
+                func.typed::<(Batch<'_>,), ApplyInPlaceResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
+            store::arm(&mut self.store, timeout);
+            let called = {
+                let _running = self.engine.ticker().run();
+                let call = typed.call_async(&mut self.store, (Batch::from(batch),));
+                bounded(self.waits, timeout, call).await
+            };
+            let OutputInPlace { outcomes, events } = answer(ended(&self.store, called, timeout)?)?;
+            let bytes = Cow::Borrowed(events.bytes.as_le_slice(&self.store));
+            let index = Cow::Borrowed(events.index.as_le_slice(&self.store));
+            return Ok(Reply { outcomes, row_words: events.row_words, bytes, index });
+        }
         let typed = func.typed::<(Batch<'_>,), ApplyResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
         store::arm(&mut self.store, timeout);
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
         let called = bounded(self.waits, timeout, call).await;
-        answer(ended(&self.store, called, timeout)?)
+        let Output { outcomes, events } = answer(ended(&self.store, called, timeout)?)?;
+        let OutBatch { row_words, bytes, index, .. } = events;
+        Ok(Reply { outcomes, row_words, bytes: Cow::Owned(bytes), index: Cow::Owned(index) })
     }
 
     pub(crate) async fn assign(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Assignment, Fault> {

@@ -8,7 +8,13 @@ use tidegate_event::{
     flat::{self, Asked, FlatBatch, Outputs, Rights},
 };
 
-use crate::{decision::Decision, fault::Fault, instance::Live, interner::Interner, reply};
+use crate::{
+    decision::Decision,
+    fault::Fault,
+    instance::{Live, Reply},
+    interner::Interner,
+    reply,
+};
 
 /// One question about a batch. Rows are answered in ascending order, each once.
 pub(crate) trait Job {
@@ -72,12 +78,11 @@ impl Job for Apply<'_> {
         rows: Range<usize>,
         timeout: Duration,
     ) -> Result<Self::Reply, Fault> {
-        let output = live.apply(batch, timeout).await?;
-        let decisions = reply::decide(&output.outcomes, rows.len(), self.interner)?;
-        let out = output.events;
+        let Reply { outcomes, row_words, bytes, index } = live.apply(batch, timeout).await?;
+        let decisions = reply::decide(&outcomes, rows.len(), self.interner)?;
         let asked = Asked { batch, events: self.events, rows: &self.rows[rows] };
-        let bytes = Bytes::from(out.bytes);
-        let outputs = flat::outputs(bytes, &out.index, out.row_words, &asked, self.rights).map_err(Fault::reply)?;
+        let own = || Bytes::copy_from_slice(&bytes);
+        let outputs = flat::outputs(&bytes, own, &index, row_words, &asked, self.rights).map_err(Fault::reply)?;
         reply::agree(&decisions, outputs.rows())?;
         Ok((decisions, outputs))
     }

@@ -132,6 +132,11 @@ impl Module {
         &self.inner.kinds
     }
 
+    /// Whether what it returned stays where it is until it is called again: nothing of it runs when a call is over.
+    pub(crate) fn keeps_replies(&self) -> bool {
+        true
+    }
+
     /// What it must be granted: its imports with functions, as capabilities. Type-only imports are none.
     pub fn imports(&self) -> &BTreeSet<Capability> {
         &self.inner.capabilities

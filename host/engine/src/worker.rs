@@ -84,10 +84,11 @@ impl Worker {
             Some(live) => live,
             None => self.start().await.ok()?,
         };
-        let output = live.apply(batch, self.guest.timeout()).await.ok()?;
+        let reply = live.apply(batch, self.guest.timeout()).await.ok()?;
+        let size = (reply.bytes.len(), reply.index.len());
         live.commit();
         self.live = Some(live);
-        Some((output.events.bytes.len(), output.events.index.len()))
+        Some(size)
     }
 
     /// Has the matcher name. One decision a row of `batch`, and names for the rows kept.

@@ -103,7 +103,7 @@ fn outputs(
     let rows: Vec<u32> = (0..events.len() as u32).collect();
     let made = |batch: &FlatBatch| {
         let asked = Asked { batch, events, rows: &rows };
-        let outputs = flat::outputs(Bytes::copy_from_slice(bytes), index, row_words, &asked, rights)?;
+        let outputs = flat::outputs(bytes, || Bytes::copy_from_slice(bytes), index, row_words, &asked, rights)?;
         let event = |row: u32, made: Option<Event>| made.unwrap_or_else(|| events[row as usize].clone());
         Ok(outputs.into_iter().map(|(row, made)| (row, event(row, made))).collect::<Vec<_>>())
     };

@@ -112,27 +112,38 @@ impl Iterator for OutputsIter {
 
 /// Turns what a transform returned into events, checked against contract and rights. `row_words` is the reply's. In reply order.
 ///
+/// `bytes` are only looked at. Where an output has new data, `own` gives the same bytes to keep; most transforms change nothing of most
+/// events, and nothing is copied then.
+///
 /// The first fault is returned; it names the output and, where known, the input row to blame.
 ///
 /// # Panics
 /// If one of the rows asked about is not one of the events.
 pub fn outputs(
-    bytes: Bytes,
+    bytes: &[u8],
+    own: impl FnOnce() -> Bytes,
     index: &[u32],
     row_words: u32,
     asked: &Asked<'_>,
     rights: &Rights,
 ) -> Result<Outputs, ReplyFault> {
     let rows = Rows::check(bytes.len(), index, row_words, asked.rows.len(), rights.emit)?;
-    let mut writer =
-        Writer { reply: &bytes, rights, batch: asked.batch, made: Vec::new(), side: Vec::new(), entries: Vec::new() };
+    let mut writer = Writer {
+        reply: bytes,
+        rights,
+        batch: asked.batch,
+        made: Vec::new(),
+        in_reply: Vec::new(),
+        side: Vec::new(),
+        entries: Vec::new(),
+    };
     let mut out = Vec::with_capacity(rows.len());
     for (output, reply) in rows.iter().enumerate() {
         let row = reply.origin;
         let origin = &asked.events[asked.rows[row as usize] as usize];
         let blame = |problem| ReplyFault { output, origin: Some(row), problem };
         let too_large = |size| blame(ReplyProblem::EventSize { size, limit: rights.event_bytes });
-        if copies::is_copy(&bytes, reply, asked.batch) {
+        if copies::is_copy(bytes, reply, asked.batch) {
             let size = copies::size(row, asked.batch).unwrap_or_else(|| origin.size());
             if size > rights.event_bytes {
                 return Err(too_large(size));
@@ -156,16 +167,24 @@ pub fn outputs(
             event.side = side.clone();
         }
     }
+    if !writer.in_reply.is_empty() {
+        let reply = own();
+        for made in writer.in_reply {
+            writer.made[made].message = reply.clone();
+        }
+    }
     Ok(Outputs { rows: out, made: writer.made })
 }
 
 /// Makes events of rows that are not their origin's copies.
 struct Writer<'r> {
-    reply: &'r Bytes,
+    reply: &'r [u8],
     rights: &'r Rights,
     batch: &'r FlatBatch,
     /// The events so far, without their side buffer: it is one for all, and not complete.
     made: Vec<Event>,
+    /// Which of them have their data in the reply; they get it in the end.
+    in_reply: Vec<usize>,
     /// New values of all outputs.
     side: Vec<u8>,
     /// Of the output at hand.
@@ -198,9 +217,14 @@ impl<'r> Writer<'r> {
             row[row::WHOLE + 1] = 0;
         }
         // Data is the largest value: whichever message it stands in stays the message, the rest moves if it must.
-        let message = if changed & 1 << row::DATA == 0 { &origin.message } else { self.reply };
+        let message = if changed & 1 << row::DATA == 0 {
+            origin.message.clone()
+        } else {
+            self.in_reply.push(self.made.len());
+            Bytes::new()
+        };
         self.keep(output.origin, origin, changed, &mut row);
-        self.made.push(Event { message: message.clone(), side: Bytes::new(), row });
+        self.made.push(Event { message, side: Bytes::new(), row });
         Ok(true)
     }
 
