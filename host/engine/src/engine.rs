@@ -12,7 +12,7 @@ use crate::{
     cache::Cache,
     compile::{self, Compiler},
     error::LoadError,
-    imports,
+    imports, kept,
     label::Label,
     module::{self, Module, Origin},
     precompiled,
@@ -121,7 +121,8 @@ impl Engine {
         if matches!(loaded, Loaded::Mapped(_)) {
             self.inner.resting.watch(Arc::downgrade(&code));
         }
-        Module::new(self, component, code, Origin { digest, size: wasm.len(), label })
+        let origin = Origin { digest, size: wasm.len(), label, keeps_replies: kept::keeps_replies(wasm) };
+        Module::new(self, component, code, origin)
     }
 
     async fn compile(&self, wasm: &[u8], digest: &str) -> Result<Loaded, LoadError> {

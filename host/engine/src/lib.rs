@@ -20,6 +20,7 @@ mod imports;
 mod instance;
 mod interner;
 mod job;
+mod kept;
 mod label;
 mod limits;
 mod module;

@@ -71,6 +71,7 @@ pub(crate) struct Origin {
     pub(crate) digest: String,
     pub(crate) size: usize,
     pub(crate) label: Option<Label>,
+    pub(crate) keeps_replies: bool,
 }
 
 struct Inner {
@@ -134,7 +135,7 @@ impl Module {
 
     /// Whether what it returned stays where it is until it is called again: nothing of it runs when a call is over.
     pub(crate) fn keeps_replies(&self) -> bool {
-        true
+        self.inner.origin.keeps_replies
     }
 
     /// What it must be granted: its imports with functions, as capabilities. Type-only imports are none.

@@ -17,6 +17,7 @@
 
 #[rustfmt::skip]
 pub mod filter;
+pub mod kept;
 #[rustfmt::skip]
 pub mod lifecycle;
 #[rustfmt::skip]

@@ -48,13 +48,19 @@ async fn a_transform_passes_changes_and_drops() {
     let write_type = r#"(i32.store offset=8 (local.get $p) (i32.const 0x3fb))
         (i32.store offset=32 (local.get $p) (i32.const 0)) (i32.store offset=36 (local.get $p) (i32.const 3))"#;
     let finish = "(i32.store (i32.const 1060) (i32.const 16)) (i32.store (i32.const 1064) (i32.const 14))";
-    let mut worker = worker(&Guest::transform(&echo(&when('w', write_type), finish)), spec()).await;
-    let events = events("awa");
-    let applied = worker.apply(&batch(&events), &events, &[0, 1, 2]).await;
-    assert_eq!(letters(&applied.decisions), "kkk", "{:?}", faults(&applied.decisions));
-    let types: Vec<_> =
-        applied.outputs.into_iter().map(|(row, made)| (row, made.map(|event| event.ty().to_owned()))).collect();
-    assert_eq!(types, [(0, None), (1, Some("wat".into())), (2, None)], "what did not change is not made anew");
+    let leaves = Guest::transform(&echo(&when('w', write_type), finish));
+    // One that leaves nothing where it was: its reply has to be out before that.
+    let spoil = "(memory.fill (i32.const 0) (i32.const 0xff) (i32.const 131072))";
+    let spoils = Guest { after_apply: Some(spoil.into()), ..Guest::transform(&echo(&when('w', write_type), finish)) };
+    for guest in [leaves, spoils] {
+        let mut worker = worker(&guest, spec()).await;
+        let events = events("awa");
+        let applied = worker.apply(&batch(&events), &events, &[0, 1, 2]).await;
+        assert_eq!(letters(&applied.decisions), "kkk", "{:?}", faults(&applied.decisions));
+        let types: Vec<_> =
+            applied.outputs.into_iter().map(|(row, made)| (row, made.map(|event| event.ty().to_owned()))).collect();
+        assert_eq!(types, [(0, None), (1, Some("wat".into())), (2, None)], "what did not change is not made anew");
+    }
 }
 
 #[tokio::test]

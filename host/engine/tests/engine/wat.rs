@@ -19,6 +19,8 @@ pub(crate) struct Guest {
     pub(crate) evaluate: Option<String>,
     pub(crate) apply: Option<String>,
     pub(crate) assign: Option<String>,
+    /// What runs when a call of `apply` is over (`post-return`).
+    pub(crate) after_apply: Option<String>,
     pub(crate) version: String,
     pub(crate) lifecycle: bool,
 }
@@ -45,6 +47,7 @@ impl Default for Guest {
             evaluate: None,
             apply: None,
             assign: None,
+            after_apply: None,
             version: "0.1.0".into(),
             lifecycle: true,
         }
@@ -115,6 +118,8 @@ impl Guest {
 
     fn text(&self) -> String {
         let Guest { component, with, core_imports, memory, core, configure, version, .. } = self;
+        let after = self.after_apply.iter().map(|body| format!(r#"(func (export "after") (param i32) {body})"#));
+        let after: String = after.collect();
         let functions: String = [("evaluate", &self.evaluate), ("apply", &self.apply), ("assign", &self.assign)]
             .into_iter()
             .filter_map(|(name, body)| Some((name, body.as_ref()?)))
@@ -182,6 +187,7 @@ impl Guest {
       (i32.const 1024))
     (func (export "configure") (param $config i32) (param $config-len i32) (result i32) {configure})
     {functions}
+    {after}
     {core})
   (core instance $i (instantiate $m {with}))
   (type $info-record (record (field "name" string) (field "version" string) (field "config-schema" (option string))))
@@ -198,15 +204,16 @@ impl Guest {
         let version = &self.version;
         let canon = "(memory (core memory $i \"memory\")) (realloc (core func $i \"cabi_realloc\"))";
         let mut text = String::new();
-        for (name, interface, result, body) in [
-            ("evaluate", "filter", "$outcomes", &self.evaluate),
-            ("apply", "transform", "$output", &self.apply),
-            ("assign", "matcher", "$assignment", &self.assign),
+        let after = self.after_apply.as_ref().map_or("", |_| "(post-return (core func $i \"after\"))");
+        for (name, interface, result, body, after) in [
+            ("evaluate", "filter", "$outcomes", &self.evaluate, ""),
+            ("apply", "transform", "$output", &self.apply, after),
+            ("assign", "matcher", "$assignment", &self.assign, ""),
         ] {
             if body.is_some() {
                 text += &format!(
                     r#"(func ${name} (param "events" $batch) (result (result {result} (error string)))
-                         (canon lift (core func $i "{name}") {canon}))
+                         (canon lift (core func $i "{name}") {canon} {after}))
                        (instance ${interface} (export "{name}" (func ${name})))
                        (export "tidegate:guest/{interface}@{version}" (instance ${interface}))
                     "#

@@ -145,8 +145,8 @@ fn export(kind: Kind, name: &syn::Ident) -> TokenStream {
         #[cfg(target_family = "wasm")]
         type Exported = ::tidegate_guest::exports::Exported<#name>;
         #[cfg(target_family = "wasm")]
-        ::tidegate_guest::bindings::lifecycle::export_lifecycle!(Exported with_types_in ::tidegate_guest::bindings::lifecycle);
+        ::tidegate_guest::bindings::lifecycle::export_lifecycle!(Exported with_types_in ::tidegate_guest::bindings::kept::lifecycle);
         #[cfg(target_family = "wasm")]
-        ::tidegate_guest::bindings::#part::#macro_name!(Exported with_types_in ::tidegate_guest::bindings::#part);
+        ::tidegate_guest::bindings::#part::#macro_name!(Exported with_types_in ::tidegate_guest::bindings::kept::#part);
     }
 }
