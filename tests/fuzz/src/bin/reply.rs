@@ -21,7 +21,8 @@ fuzz_target!(|input: &[u8]| {
     let mut batch = FlatBatch::default();
     batch.assemble(&events, &[0, 1], Needs::ALL, 0);
     let asked = Asked { batch: &batch, events: &events, rows: &[0, 1] };
-    let Ok(outputs) = outputs(Bytes::copy_from_slice(bytes), &index, ROW_WORDS as u32, &asked, &rights) else {
+    let Ok(outputs) = outputs(bytes, || Bytes::copy_from_slice(bytes), &index, ROW_WORDS as u32, &asked, &rights)
+    else {
         return;
     };
     let outputs: Vec<_> = outputs.into_iter().collect();
