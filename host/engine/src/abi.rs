@@ -23,30 +23,17 @@ impl<'a> From<&'a FlatBatch> for Batch<'a> {
     }
 }
 
-/// `events.batch`, owned: what comes back.
+/// `events.batch`, which comes back: its lists copied out, or where the guest has them.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-pub(crate) struct OutBatch {
+pub(crate) struct OutBatch<B, I> {
     #[component(name = "now-ms")]
     #[expect(dead_code, reason = "part of the record; a reply's clock says nothing")]
     pub(crate) now_ms: u64,
     #[component(name = "row-words")]
     pub(crate) row_words: u32,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) index: Vec<u32>,
-}
-
-/// `events.batch`, where the guest has it.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-pub(crate) struct OutBatchInPlace {
-    #[component(name = "now-ms")]
-    #[expect(dead_code, reason = "part of the record; a reply's clock says nothing")]
-    pub(crate) now_ms: u64,
-    #[component(name = "row-words")]
-    pub(crate) row_words: u32,
-    pub(crate) bytes: WasmList<u8>,
-    pub(crate) index: WasmList<u32>,
+    pub(crate) bytes: B,
+    pub(crate) index: I,
 }
 
 /// `events.outcomes`.
@@ -60,18 +47,15 @@ pub(crate) struct Outcomes {
 /// `transform.output`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-pub(crate) struct Output {
+pub(crate) struct Output<B, I> {
     pub(crate) outcomes: Outcomes,
-    pub(crate) events: OutBatch,
+    pub(crate) events: OutBatch<B, I>,
 }
 
-/// The same, with the events where the guest has them.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-pub(crate) struct OutputInPlace {
-    pub(crate) outcomes: Outcomes,
-    pub(crate) events: OutBatchInPlace,
-}
+/// With the events copied out.
+pub(crate) type Copied = Output<Vec<u8>, Vec<u32>>;
+/// With the events where the guest has them.
+pub(crate) type InPlace = Output<WasmList<u8>, WasmList<u32>>;
 
 /// `matcher.assignment`.
 #[derive(ComponentType, Lift)]
@@ -134,13 +118,7 @@ pub(crate) enum Level {
     Error,
 }
 
-/// `filter.evaluate`.
-pub(crate) type EvaluateResult = (Result<Outcomes, String>,);
-/// `transform.apply`.
-pub(crate) type ApplyResult = (Result<Output, String>,);
-/// The same, with the events where the guest has them.
-pub(crate) type ApplyInPlaceResult = (Result<OutputInPlace, String>,);
-/// `matcher.assign`.
-pub(crate) type AssignResult = (Result<Assignment, String>,);
+/// What a function that decides about a batch answers.
+pub(crate) type Decided<T> = (Result<T, String>,);
 /// `lifecycle.configure`.
 pub(crate) type ConfigureResult = (Result<NeedsFlags, String>,);

@@ -5,14 +5,11 @@ use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 use tidegate_event::flat::{FlatBatch, Needs};
 use wasmtime::{
     PoolConcurrencyLimitError, Store,
-    component::{Func, Instance},
+    component::{ComponentType, Func, Instance, Lift},
 };
 
 use crate::{
-    abi::{
-        ApplyInPlaceResult, ApplyResult, AssignResult, Assignment, Batch, ConfigureResult, EvaluateResult, InfoRecord,
-        OutBatch, Outcomes, Output, OutputInPlace,
-    },
+    abi::{Assignment, Batch, ConfigureResult, Copied, Decided, InPlace, InfoRecord, Outcomes},
     engine::Engine,
     fault::{Fault, FaultCause, LastWords},
     imports::Shared,
@@ -144,56 +141,43 @@ impl Live {
             .map_err(wrong("lifecycle.configure"))?;
         let Deciding { filter, transform, matcher } = &self.functions;
         if let Some(func) = filter {
-            func.typed::<(Batch<'_>,), EvaluateResult>(&*store).map_err(wrong("filter.evaluate"))?;
+            func.typed::<(Batch<'_>,), Decided<Outcomes>>(&*store).map_err(wrong("filter.evaluate"))?;
         }
         if let Some(func) = transform {
-            func.typed::<(Batch<'_>,), ApplyResult>(&*store).map_err(wrong("transform.apply"))?;
+            func.typed::<(Batch<'_>,), Decided<Copied>>(&*store).map_err(wrong("transform.apply"))?;
         }
         if let Some(func) = matcher {
-            func.typed::<(Batch<'_>,), AssignResult>(&*store).map_err(wrong("matcher.assign"))?;
+            func.typed::<(Batch<'_>,), Decided<Assignment>>(&*store).map_err(wrong("matcher.assign"))?;
         }
         Ok(())
     }
 
     pub(crate) async fn evaluate(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Outcomes, Fault> {
-        let func = self.functions.filter.ok_or_else(|| exports_no(Kind::Filter))?;
-        let typed = func.typed::<(Batch<'_>,), EvaluateResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
-        store::arm(&mut self.store, timeout);
-        let _running = self.engine.ticker().run();
-        let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-        let called = bounded(self.waits, timeout, call).await;
-        answer(ended(&self.store, called, timeout)?)
+        self.decide(Kind::Filter, batch, timeout).await
     }
 
     pub(crate) async fn apply(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Reply<'_>, Fault> {
-        let func = self.functions.transform.ok_or_else(|| exports_no(Kind::Transform))?;
         if self.keeps_replies {
-            let typed =
-                func.typed::<(Batch<'_>,), ApplyInPlaceResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
-            store::arm(&mut self.store, timeout);
-            let called = {
-                let _running = self.engine.ticker().run();
-                let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-                bounded(self.waits, timeout, call).await
-            };
-            let OutputInPlace { outcomes, events } = answer(ended(&self.store, called, timeout)?)?;
+            let InPlace { outcomes, events } = self.decide(Kind::Transform, batch, timeout).await?;
             let bytes = Cow::Borrowed(events.bytes.as_le_slice(&self.store));
             let index = Cow::Borrowed(events.index.as_le_slice(&self.store));
             return Ok(Reply { outcomes, row_words: events.row_words, bytes, index });
         }
-        let typed = func.typed::<(Batch<'_>,), ApplyResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
-        store::arm(&mut self.store, timeout);
-        let _running = self.engine.ticker().run();
-        let call = typed.call_async(&mut self.store, (Batch::from(batch),));
-        let called = bounded(self.waits, timeout, call).await;
-        let Output { outcomes, events } = answer(ended(&self.store, called, timeout)?)?;
-        let OutBatch { row_words, bytes, index, .. } = events;
-        Ok(Reply { outcomes, row_words, bytes: Cow::Owned(bytes), index: Cow::Owned(index) })
+        let Copied { outcomes, events } = self.decide(Kind::Transform, batch, timeout).await?;
+        let (bytes, index) = (Cow::Owned(events.bytes), Cow::Owned(events.index));
+        Ok(Reply { outcomes, row_words: events.row_words, bytes, index })
     }
 
     pub(crate) async fn assign(&mut self, batch: &FlatBatch, timeout: Duration) -> Result<Assignment, Fault> {
-        let func = self.functions.matcher.ok_or_else(|| exports_no(Kind::Matcher))?;
-        let typed = func.typed::<(Batch<'_>,), AssignResult>(&self.store).map_err(|e| Fault::from_call(&e))?;
+        self.decide(Kind::Matcher, batch, timeout).await
+    }
+
+    async fn decide<T>(&mut self, kind: Kind, batch: &FlatBatch, timeout: Duration) -> Result<T, Fault>
+    where
+        T: ComponentType + Lift + Send + Sync + 'static,
+    {
+        let func = self.functions.of(kind).ok_or_else(|| exports_no(kind))?;
+        let typed = func.typed::<(Batch<'_>,), Decided<T>>(&self.store).map_err(|e| Fault::from_call(&e))?;
         store::arm(&mut self.store, timeout);
         let _running = self.engine.ticker().run();
         let call = typed.call_async(&mut self.store, (Batch::from(batch),));
@@ -250,6 +234,14 @@ impl Deciding {
             instance.get_func(&mut *store, index)
         };
         Deciding { filter: find(Kind::Filter), transform: find(Kind::Transform), matcher: find(Kind::Matcher) }
+    }
+
+    fn of(&self, kind: Kind) -> Option<Func> {
+        match kind {
+            Kind::Filter => self.filter,
+            Kind::Transform => self.transform,
+            Kind::Matcher => self.matcher,
+        }
     }
 }
 
