@@ -17,7 +17,7 @@ use tidegate_event::Event;
 use crate::{
     Plan, deadletter,
     dispatch::{Destination, Parcel},
-    flow::{Fate, Flow, by_rule},
+    flow::{self, Fate, Flow},
     plan::RoutePlan,
     window::located,
 };
@@ -118,11 +118,7 @@ impl Decided {
     /// What the policy that ended it said, and why; with what its failure rule did, where it could not decide.
     pub fn said(&self) -> Option<(&'static str, Option<String>)> {
         let (_, verdict) = self.stage?;
-        let reason = self.reason.as_deref().map(|why| match verdict {
-            "drop" | "reject" => why.to_owned(),
-            _ => by_rule(why, self.word),
-        });
-        Some((verdict, reason))
+        Some((verdict, self.reason.as_deref().map(|why| flow::in_words(verdict, why, self.word))))
     }
 }
 

@@ -7,7 +7,7 @@ use tidegate_event::Event;
 
 use crate::{
     dispatch::Places,
-    flow::{Flow, by_rule},
+    flow::{Flow, in_words},
     plan::RoutePlan,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn tell(route: &RoutePlan, flow: &Flow<'_>, events: &[Event], limit: 
     for (row, fate) in flow.fates.iter().filter(|(row, fate)| *row < limit && fate.verdict() == "fail") {
         let (stage, cause) = (&route.stages[fate.stage()], fate.cause().unwrap_or_default());
         let Some(before) = FAILURES.say(&format!("{} {cause}", stage.policy)) else { continue };
-        let said = by_rule(&fate.why().unwrap_or_default(), fate.word());
+        let said = in_words(fate.verdict(), &fate.why().unwrap_or_default(), fate.word());
         let event = events.get(*row as usize).map(Event::id).unwrap_or_default();
         let from = places(*row).unwrap_or_default();
         let (policy, digest) = (&stage.policy, stage.digest());

@@ -223,9 +223,13 @@ impl Fate {
     }
 }
 
-/// Of an event that a policy did not decide: why, and what its failure rule made of it.
-pub(crate) fn by_rule(why: &str, word: &str) -> String {
-    format!("{why}; {} by its failure rule", word.replace('_', "-"))
+/// Why a policy ended an event, in its own words; where it did not decide, also what its failure rule made of it. `verdict` and `word` are
+/// those of [`Fate`].
+pub(crate) fn in_words(verdict: &str, why: &str, word: &str) -> String {
+    match verdict {
+        "drop" | "reject" => why.to_owned(),
+        _ => format!("{why}; {} by its failure rule", word.replace('_', "-")),
+    }
 }
 
 /// Whether whoever sent the events waits for an answer.

@@ -12,7 +12,7 @@ use std::{
 use tidegate_connector::Fate as Told;
 use tidegate_event::Event;
 
-use super::{Fate, Flow, HoldWhy, Sender, Workbench, by_rule};
+use super::{Flow, HoldWhy, Sender, Workbench, in_words};
 use crate::{
     Plan,
     answers::Answers,
@@ -100,7 +100,10 @@ async fn trace(plan: &Plan, route: Ruled<'_>, event: &[Event], now_ms: u64, benc
         let (fates, version, held) = (flow.fates.len(), flow.version, flow.hold.is_some());
         flow.stage(route, position, bench).await;
         let asked = flow.asked.last().is_some_and(|(last, _)| *last == position);
-        let said = flow.fates.get(fates).map(|(_, fate)| (fate.verdict(), said(fate)));
+        let said = flow
+            .fates
+            .get(fates)
+            .map(|(_, fate)| (fate.verdict(), fate.why().map(|why| in_words(fate.verdict(), &why, fate.word()))));
         let held = flow.hold.as_ref().filter(|_| !held).map(|hold| ("retry", Some(hold.reason.to_string())));
         let (decision, reason) = said.or(held).unwrap_or(("keep", None));
         steps.push(Step {
@@ -117,14 +120,6 @@ async fn trace(plan: &Plan, route: Ruled<'_>, event: &[Event], now_ms: u64, benc
     flow.ask_targets(route, bench);
     let outputs = flow.outgoing().map(|outgoing| outgoing.event.clone()).collect();
     Trace { route: route.route.id.clone(), steps, end: end(plan, route.route, &flow, event), outputs }
-}
-
-fn said(fate: &Fate) -> Option<String> {
-    let why = fate.why()?;
-    Some(match fate.verdict() {
-        "drop" | "reject" => why.to_string(),
-        _ => by_rule(&why, fate.word()),
-    })
 }
 
 fn end(plan: &Plan, route: &Arc<RoutePlan>, flow: &Flow<'_>, event: &[Event]) -> End {
