@@ -369,8 +369,7 @@ impl Group {
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         let refused = code.is_some_and(is_refusal);
-        let place = format!("{} of {}", self.config.topics, self.brokers());
-        self.config.connection.log.error(&place, reason);
+        self.config.connection.log.error(&self.whole(), reason);
         let cause = {
             let mut assigned = self.assigned();
             match (code, &assigned.broken) {
@@ -380,8 +379,16 @@ impl Group {
                 (_, _) => assigned.broken.insert(reason.to_owned()).clone(),
             }
         };
-        let error = SourceError::Transient { place, cause };
-        self.report(Trouble { error, refused });
+        self.report(Trouble { error: self.transient(cause), refused });
+    }
+
+    /// All that it reads, as an operator can look it up.
+    fn whole(&self) -> String {
+        format!("{} of {}", self.config.topics, self.brokers())
+    }
+
+    pub(super) fn transient(&self, cause: String) -> SourceError {
+        SourceError::Transient { place: self.whole(), cause }
     }
 
     /// Hands on what keeps the source from giving lanes. Where there are lanes, only that another client has to be made counts.

@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::statistics::Statistics;
-use tidegate_connector::SourceError;
 
 use super::group::{Group, Trouble};
 use super::partition::Partition;
@@ -54,12 +53,15 @@ impl Standing {
     fn measure(&self, stand: &Stand, rebalance: Duration, now: Instant) -> Measure {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match stand {
-            Stand::Well => *state = State::default(),
-            Stand::Away => *state = State { replaced: state.replaced, ..State::default() },
+            Stand::Well => {
+                *state = State::default();
+                return Measure::Nothing;
+            }
+            Stand::Away => {
+                *state = State { replaced: state.replaced, ..State::default() };
+                return Measure::Nothing;
+            }
             Stand::Waits(_) => {}
-        }
-        if !matches!(stand, Stand::Waits(_)) {
-            return Measure::Nothing;
         }
         let waits = now.saturating_duration_since(*state.since.get_or_insert(now));
         if waits >= (rebalance + SPARE) * (1 << state.replaced.min(DOUBLINGS_MAX)) {
@@ -97,11 +99,6 @@ impl Group {
                 self.report(Trouble { error: self.transient(cause), refused: true });
             }
         }
-    }
-
-    fn transient(&self, cause: String) -> SourceError {
-        let place = format!("{} of {}", self.config.topics, self.config.connection.brokers);
-        SourceError::Transient { place, cause }
     }
 }
 
