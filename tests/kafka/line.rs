@@ -11,7 +11,7 @@ use tidegate_brokers::kafka::clients::{Group, Record, Writer};
 use crate::oracle::{self, Ledgers};
 use crate::rig::docs::Docs;
 use crate::rig::guests::{Guest, drops_guilty, stamp};
-use crate::rig::host::{Host, Start};
+use crate::rig::host::{Host, Start, admin_of};
 
 /// Events of one key are in order; there are more keys than partitions.
 const KEYS: usize = 16;
@@ -141,10 +141,7 @@ impl<'a> Line<'a> {
         let mut host = self.spawn(host);
         host.until("a lane", || {
             // Behind what an earlier host has logged, if there was one.
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let line = text.lines().rfind(|line| line.contains("admin port is open"))?;
-            let admin = line.split_once("address=")?.1.split_whitespace().next()?;
-            let answer = crate::rig::request::get(admin, "/readyz").ok()?;
+            let answer = crate::rig::request::get(&admin_of(&log)?, "/readyz").ok()?;
             (answer.status == 200).then_some(())
         });
         host

@@ -91,11 +91,8 @@ impl Host {
 
     /// What the host says of itself, if it has an admin port.
     fn status(&self) -> String {
-        let log = self.log();
-        let line = log.lines().rfind(|line| line.contains("admin port is open"));
-        let admin = line.and_then(|line| line.split_once("address=")?.1.split_whitespace().next());
-        let Some(admin) = admin else { return String::new() };
-        super::request::get(admin, "/status").map_or_else(|error| error.to_string(), |answer| format!("{answer:?}"))
+        let Some(admin) = admin_of(&self.log) else { return String::new() };
+        super::request::get(&admin, "/status").map_or_else(|error| error.to_string(), |answer| format!("{answer:?}"))
     }
 
     /// Waits for the log to have `count` of `words`.
@@ -110,12 +107,7 @@ impl Host {
     /// The address of its admin port, as it logged it: `--admin 127.0.0.1:0` lets the kernel choose.
     pub fn admin(&mut self) -> String {
         let log = self.log.clone();
-        self.until("the admin port is open", || {
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let line = text.lines().rfind(|line| line.contains("admin port is open"))?;
-            let (_, rest) = line.split_once("address=")?;
-            rest.split_whitespace().next().map(str::to_owned)
-        })
+        self.until("the admin port is open", || admin_of(&log))
     }
 
     /// Waits until it has ended by itself.
@@ -193,4 +185,12 @@ pub fn processor_ticks(id: u32) -> u64 {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let field = |at: usize| fields.get(at).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
     field(11) + field(12)
+}
+
+/// Where the admin port of the host that wrote this log last is open.
+pub fn admin_of(log: &Path) -> Option<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let line = text.lines().rfind(|line| line.contains("admin port is open"))?;
+    let (_, rest) = line.split_once("address=")?;
+    rest.split_whitespace().next().map(str::to_owned)
 }
