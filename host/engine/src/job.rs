@@ -83,7 +83,7 @@ impl Job for Apply<'_> {
         let asked = Asked { batch, events: self.events, rows: &self.rows[rows] };
         let own = || Bytes::copy_from_slice(&bytes);
         let outputs = flat::outputs(&bytes, own, &index, row_words, &asked, self.rights).map_err(Fault::reply)?;
-        reply::agree(&decisions, outputs.rows())?;
+        reply::agree(&decisions, &outputs)?;
         Ok((decisions, outputs))
     }
 

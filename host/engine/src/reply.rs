@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_event::flat::Outputs;
+
 use crate::{
     abi::{Assignment, Outcomes},
     decision::Decision,
@@ -86,16 +88,19 @@ fn decision(row: usize, code: u32, reasons: &[Arc<str>]) -> Result<Decision, Fau
     }
 }
 
-/// A transform answers for each event twice: with a code and with outputs. They must agree. `rows` are the input rows of
-/// the outputs, ascending.
-pub(crate) fn agree(decisions: &[Decision], rows: impl Iterator<Item = u32>) -> Result<(), Fault> {
-    let mut with_output = rows.peekable();
+/// A transform answers for each event twice: with a code and with outputs. They must agree.
+pub(crate) fn agree(decisions: &[Decision], outputs: &Outputs) -> Result<(), Fault> {
+    // The usual answer.
+    if outputs.are_one_each(decisions.len()) && decisions.iter().all(|decision| matches!(decision, Decision::Keep)) {
+        return Ok(());
+    }
+    let mut with_output = outputs.rows().peekable();
     for (row, decision) in decisions.iter().enumerate() {
-        let mut outputs = 0_usize;
+        let mut count = 0_usize;
         while with_output.next_if(|&r| r as usize == row).is_some() {
-            outputs += 1;
+            count += 1;
         }
-        match (matches!(decision, Decision::Keep), outputs) {
+        match (matches!(decision, Decision::Keep), count) {
             (true, 0) => return Err(Fault::reply(format_args!("event {row} is kept without an output"))),
             (false, 1..) => return Err(Fault::reply(format_args!("event {row} is not kept and has an output"))),
             (true, 1..) | (false, 0) => {}

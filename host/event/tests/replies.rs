@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidegate_event::flat::{self, Asked, FlatBatch, Needs, ROW_WORDS, ReplyFault, Rights};
 use tidegate_event::json::{self, Validate};
-use tidegate_event::{Event, Form};
+use tidegate_event::{Event, Form, Value};
 
 const ID: usize = 0;
 const TYPE: usize = 2;
@@ -164,6 +164,13 @@ fn attributes_are_replaced_added_and_removed() {
 }
 
 #[test]
+fn only_events_that_are_made_are_measured_again() {
+    let rights = Rights { event_bytes: 10, ..all_rights() };
+    assert_eq!(reply().row(0).one(&rights), origin());
+    assert!(reply().row(0).field(SUBJECT, "x").faulty(&rights).2.contains("10"));
+}
+
+#[test]
 fn a_value_that_was_absent_may_have_stood_anywhere() {
     // The builder points at absent extensions behind a long subject; without that subject there is no such place.
     let long = Event::builder().id("1").source("/s").ty("t").subject(&"x".repeat(500)).build().unwrap();
@@ -311,6 +318,67 @@ fn the_shape_of_the_index_is_checked() {
     assert_eq!(shape(&wide, 32), Ok(1));
 }
 
+/// Events that differ in what they have, as a batch of them differs in its shapes.
+fn varied() -> impl Strategy<Value = Event> {
+    let parts = ("[a-c]{1,3}", "[x-z]{0,3}", any::<bool>(), prop::option::of("[p-q]{0,40}"), any::<bool>());
+    parts.prop_map(|(id, subject, extension, data, structured)| {
+        let mut event = Event::builder().id(&id).source("/s").ty("t").context("key", "k");
+        if !subject.is_empty() {
+            event = event.subject(&subject);
+        }
+        if extension {
+            event = event.extension("n", Value::Integer(7));
+        }
+        if let Some(data) = data {
+            event = event.data(Form::Text, data);
+        }
+        let event = event.build().unwrap();
+        if !structured {
+            return event;
+        }
+        json::decode(&Bytes::from(written(&event)), Validate::Full).unwrap()
+    })
+}
+
+/// What a guest makes of an event.
+#[derive(Clone, Debug)]
+enum Made {
+    /// A copy in one piece; the starts of what is empty moved with the rest, or are 0.
+    Copy { empty_moved: bool },
+    /// A copy with a byte of the subject replaced by `!`.
+    Changed(prop::sample::Index),
+    /// A copy without the subject or the extensions.
+    Without(usize),
+    /// Two copies.
+    Twice,
+    /// Nothing.
+    Dropped,
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    prop_oneof![
+        8 => any::<bool>().prop_map(|empty_moved| Made::Copy { empty_moved }),
+        1 => any::<prop::sample::Index>().prop_map(Made::Changed),
+        1 => prop_oneof![Just(SUBJECT), Just(EXTENSIONS)].prop_map(Made::Without),
+        1 => Just(Made::Twice),
+        1 => Just(Made::Dropped),
+    ]
+}
+
+/// Copies one event out of a batch, and inherits its context.
+fn copied(batch: &FlatBatch, row: usize, empty_moved: bool, reply: &mut Reply) {
+    let mut words: [u32; ROW_WORDS] = batch.index[row * ROW_WORDS..][..ROW_WORDS].try_into().unwrap();
+    (words[2], words[4 + 2 * CONTEXT], words[5 + 2 * CONTEXT]) = (1 << CONTEXT, 0, 0);
+    let held = words[4..].chunks_exact(2).filter(|span| span[1] > 0).map(|span| (span[0], span[0] + span[1]));
+    let (start, end) = held.fold((u32::MAX, 0), |hull, span| (hull.0.min(span.0), hull.1.max(span.1)));
+    let moved = (reply.bytes.len() as u32).wrapping_sub(start);
+    for span in words[4..].chunks_exact_mut(2).filter(|span| span[1] > 0 || empty_moved) {
+        span[0] = span[0].wrapping_add(moved);
+    }
+    reply.bytes.extend_from_slice(&batch.bytes[start as usize..end as usize]);
+    reply.index.extend_from_slice(&words);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -320,6 +388,50 @@ proptest! {
         words in prop::collection::vec(prop_oneof![0u32..70, any::<u32>()], 0..120),
     ) {
         let _ = outputs(&bytes, &words, 24, &[origin()], &all_rights());
+    }
+
+    // `outputs` compares what is seen at a glance with what is found without the batch.
+    #[test]
+    fn copies_are_their_origins_and_nothing_else_is(
+        events in prop::collection::vec((varied(), made()), 1..80),
+    ) {
+        let (events, made): (Vec<Event>, Vec<Made>) = events.into_iter().unzip();
+        let rows: Vec<u32> = (0..events.len() as u32).collect();
+        let mut batch = FlatBatch::default();
+        batch.assemble(&events, &rows, Needs::ALL, 0);
+        let mut reply = reply();
+        // Of each output, whether it is its origin.
+        let mut expected = Vec::new();
+        for (row, made) in made.iter().enumerate() {
+            match made {
+                Made::Dropped => continue,
+                Made::Copy { empty_moved } => copied(&batch, row, *empty_moved, &mut reply),
+                Made::Twice => {
+                    copied(&batch, row, true, &mut reply);
+                    expected.push(true);
+                    copied(&batch, row, true, &mut reply);
+                }
+                Made::Changed(at) => {
+                    copied(&batch, row, true, &mut reply);
+                    let (start, length) = (reply.last()[4 + 2 * SUBJECT], reply.last()[5 + 2 * SUBJECT]);
+                    if length > 0 {
+                        reply.bytes[start as usize + at.index(length as usize)] = b'!';
+                        expected.push(false);
+                        continue;
+                    }
+                }
+                Made::Without(field) => {
+                    copied(&batch, row, true, &mut reply);
+                    let length = std::mem::take(&mut reply.last()[5 + 2 * field]);
+                    expected.push(length == 0);
+                    continue;
+                }
+            }
+            expected.push(true);
+        }
+        let found = outputs(&reply.bytes, &reply.index, 24, &events, &all_rights()).unwrap();
+        let is_origin = |(row, event): &(u32, Event)| event == &events[*row as usize];
+        prop_assert_eq!(found.iter().map(is_origin).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -195,12 +195,13 @@ impl Drafts {
         }
     }
 
-    /// Of the rows written since there were `first`, keeps the ones that were returned, in their order.
+    /// Of the rows written since there were `first`, keeps the ones that were returned, in their order. How many there are then.
     #[inline]
-    pub(crate) fn settle(&mut self, first: u32, returned: &Rows) {
+    pub(crate) fn settle(&mut self, first: u32, returned: &Rows) -> u32 {
+        let rows = self.rows();
         match returned {
-            Rows::Run { count: 0, .. } if first == self.rows() => {}
-            Rows::Run { first: start, count } if *start == first && first + count == self.rows() => {}
+            Rows::Run { count: 0, .. } if first == rows => rows,
+            Rows::Run { first: start, count } if *start == first && first + count == rows => rows,
             Rows::Run { .. } | Rows::List(_) => self.retain(first, &returned.to_vec()),
         }
     }
@@ -220,10 +221,12 @@ impl Drafts {
         u32::try_from(self.index.len() / ROW_WORDS).unwrap_or(u32::MAX)
     }
 
-    fn retain(&mut self, start: u32, rows: &[u32]) {
+    #[cold]
+    fn retain(&mut self, start: u32, rows: &[u32]) -> u32 {
         let kept: Vec<u32> = rows.iter().flat_map(|&row| *self.row(row)).collect();
         self.index.truncate(start as usize * ROW_WORDS);
         self.index.extend_from_slice(&kept);
+        self.rows()
     }
 
     #[inline]
@@ -327,38 +330,36 @@ impl Drafts {
     }
 
     /// Copies what an event holds: in one piece where its values lie together, else one by one.
+    #[inline]
     fn copy(&mut self, event: &Event<'_>) -> Draft {
         let source = event.row();
-        let inherited = not_copied(event);
-        let mut row = [0; ROW_WORDS];
-        row[word::FLAGS] = source[word::FLAGS] & (flag::HAS_DATA | flag::FORM);
-        row[word::ORIGIN] = source[word::ORIGIN];
-        row[word::INHERIT] = inherited;
-        let (mut start, mut end, mut sum) = (u32::MAX, 0, 0);
-        for f in 0..field::COUNT {
-            let (at, length) = copied(source, inherited, f);
-            start = start.min(if length == 0 { u32::MAX } else { at });
-            end = end.max(at.saturating_add(length));
-            sum += u64::from(length);
-        }
-        let piece = event.bytes().get(start as usize..end as usize);
-        let Some(piece) = piece.filter(|piece| piece.len() as u64 <= sum + GAPS_MAX) else {
-            return self.copy_apart(event, row);
-        };
-        let base = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let (start, end) = hull(source);
+        let length = end.wrapping_sub(start) as usize;
+        let data = source[word::SPANS + 2 * field::DATA + 1] as usize;
+        let piece =
+            event.bytes().get(start as usize..end as usize).filter(|_| length <= data.saturating_add(AROUND_DATA));
+        let Some(piece) = piece else { return self.copy_apart(event) };
+        let moved = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX).wrapping_sub(start);
         self.bytes.extend_from_slice(piece);
-        for f in 0..field::COUNT {
-            let (at, length) = copied(source, inherited, f);
-            row[word::SPANS + 2 * f] = if length == 0 { 0 } else { at.wrapping_sub(start).wrapping_add(base) };
-            row[word::SPANS + 2 * f + 1] = length;
+        let draft = self.push(source);
+        if let Some(row) = self.index.last_chunk_mut() {
+            become_copy(row);
+            // Until something was changed, dropped or left out, values stand where they stood.
+            if moved != 0 {
+                (0..field::CONTEXT)
+                    .for_each(|f| row[word::SPANS + 2 * f] = row[word::SPANS + 2 * f].wrapping_add(moved));
+            }
         }
-        self.push(&row)
+        draft
     }
 
     /// Copies values that lie far apart, or of which there are none.
-    fn copy_apart(&mut self, event: &Event<'_>, row: Row) -> Draft {
-        let draft = self.push(&row);
-        for f in (0..field::COUNT).filter(|f| row[word::INHERIT] & 1 << f == 0) {
+    fn copy_apart(&mut self, event: &Event<'_>) -> Draft {
+        let draft = self.push(event.row());
+        let row = self.row(draft.row);
+        become_copy(row);
+        let inherited = row[word::INHERIT];
+        for f in (0..field::COUNT).filter(|f| inherited & 1 << f == 0) {
             let start = self.bytes.len();
             append(&mut self.bytes, event.span(f, Needs::NONE));
             self.set_span(draft.row, f, start);
@@ -367,17 +368,36 @@ impl Drafts {
     }
 }
 
-/// Where a field's value lies and how long it is; 0 and 0 if it is not copied.
+/// The stretch that the values of an event lie in, but for its context; past all bytes, where it has none. Without branches, and
+/// in pairs of pairs: none of it waits for more than it must.
 #[inline]
-fn copied(source: &Row, inherited: u32, field: usize) -> (u32, u32) {
-    let length = source[word::SPANS + 2 * field + 1];
-    if inherited & 1 << field != 0 || length == 0 { (0, 0) } else { (source[word::SPANS + 2 * field], length) }
+fn hull(row: &Row) -> (u32, u32) {
+    let length = |f: usize| row[word::SPANS + 2 * f + 1];
+    // What is empty, and what was withheld is, says nothing with its start.
+    let start = |f: usize| if length(f) == 0 { u32::MAX } else { row[word::SPANS + 2 * f] };
+    let [a, b, c, d, e, f, g, h, i]: [u32; field::CONTEXT] = std::array::from_fn(start);
+    let least = i.min(a.min(b).min(c.min(d)).min(e.min(f).min(g.min(h))));
+    // Signed, an empty one ends before all others; no memory of a guest reaches the sign.
+    let end = |at: u32, f: usize| at.wrapping_add(length(f)).cast_signed();
+    let (a, b, c, d) = (end(a, 0), end(b, 1), end(c, 2), end(d, 3));
+    let (e, f, g, h) = (end(e, 4), end(f, 5), end(g, 6), end(h, 7));
+    let most = end(i, 8).max(a.max(b).max(c.max(d)).max(e.max(f).max(g.max(h))));
+    (least, most.cast_unsigned())
+}
+
+/// Makes a row of the batch that of an output with the same values.
+#[inline]
+fn become_copy(row: &mut Row) {
+    row[word::INHERIT] = not_copied(row);
+    row[word::FLAGS] &= flag::HAS_DATA | flag::FORM;
+    (row[word::SPANS + 2 * field::CONTEXT], row[word::SPANS + 2 * field::CONTEXT + 1]) = (0, 0);
 }
 
 /// What a copy leaves to the host: context, of which a transform may only set a part, and what it was not given.
-fn not_copied(event: &Event<'_>) -> u32 {
+#[inline]
+fn not_copied(row: &Row) -> u32 {
     const ATTRIBUTES: u32 = (1 << field::EXTENSIONS) - 1;
-    let withheld = event.row()[word::FLAGS] >> flag::WITHHELD_SHIFT;
+    let withheld = row[word::FLAGS] >> flag::WITHHELD_SHIFT;
     let bits = |needs: Needs, fields: u32| if withheld & needs.0 == 0 { 0 } else { fields };
     1 << field::CONTEXT
         | bits(Needs::ATTRIBUTES, ATTRIBUTES)
@@ -385,5 +405,5 @@ fn not_copied(event: &Event<'_>) -> u32 {
         | bits(Needs::DATA, 1 << field::DATA)
 }
 
-/// Bytes between an event's values (separators of the message it came in) that are cheaper copied than stepped over.
-const GAPS_MAX: u64 = 256;
+/// Bytes that may lie around an event's data in the piece that is copied: its other values, and separators of the message it came in.
+const AROUND_DATA: usize = 1024;

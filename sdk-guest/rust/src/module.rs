@@ -60,10 +60,10 @@ pub(crate) fn evaluate<F: Filter>(batch: &Batch, config: &F::Config) -> Result<e
 pub(crate) fn apply<T: Transform>(batch: &Batch, config: &T::Config) -> Result<transform_export::Output, String> {
     let mut answers = Answers::for_events(batch.len());
     draft::with(|drafts| drafts.begin(batch.len()));
+    let mut rows = 0;
     for event in batch.events() {
-        let first = draft::with(|drafts| drafts.rows());
         let output = T::apply(&event, config);
-        draft::with(|drafts| drafts.settle(first, &output.rows));
+        rows = draft::with(|drafts| drafts.settle(rows, &output.rows));
         answers.push(&output.verdict);
     }
     batch.check_misreads()?;

@@ -1,8 +1,9 @@
 //! What a transform returned, made into events: every word of it is checked before it is believed.
 //!
 //! Rules that the contract leaves to the host:
-//! - An output that says what its origin says *is* its origin: it costs two reference counts, and a structured event goes
-//!   on as it came. Writing a value that is already there is not writing.
+//! - An output that says what its origin says *is* its origin: nothing is made, and a structured event goes on as it came.
+//!   Writing a value that is already there is not writing, and the limit of an event's size is for those that are made: what
+//!   came in was measured before the guest was asked.
 //! - If several outputs of one origin inherit `id`, each of them gets `<id>.<k>`, `k` from 1 in their order; a single
 //!   one keeps the id as it is.
 //! - Context that is not inherited is a list of changes to `key` and `header.NAME` (kind 0 removes); what it does not
@@ -19,8 +20,9 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 
+use self::copies::Copies;
 pub use self::problem::{ReplyFault, ReplyProblem};
-use self::rows::{Row, Rows};
+use self::rows::{Numbers, Row, Rows};
 use super::assemble::{Source, copy_runs};
 use super::{FlatBatch, Rights};
 use crate::entries::Entry;
@@ -43,6 +45,8 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     rows: Vec<Output>,
+    /// Whether any row has several.
+    several: bool,
     /// The events of those that are made, in their order.
     made: Vec<Event>,
 }
@@ -71,6 +75,12 @@ impl Outputs {
         self.made.is_empty()
     }
 
+    /// Whether each of so many rows has exactly one.
+    pub fn are_one_each(&self, rows: usize) -> bool {
+        // Their rows are among these and ascend: as many without a second for any are one for each.
+        !self.several && self.rows.len() == rows
+    }
+
     /// The rows of the batch that they stem from, ascending.
     pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
         self.rows.iter().map(|output| output.row)
@@ -80,6 +90,7 @@ impl Outputs {
     pub fn append(&mut self, mut later: Outputs, start: u32) {
         self.rows.extend(later.rows.iter().map(|output| Output { row: output.row + start, ..*output }));
         self.made.append(&mut later.made);
+        self.several |= later.several;
     }
 }
 
@@ -137,24 +148,26 @@ pub fn outputs(
         side: Vec::new(),
         entries: Vec::new(),
     };
+    let mut copies = Copies::new(bytes, rows, asked.batch);
+    let mut numbers = Numbers::default();
     let mut out = Vec::with_capacity(rows.len());
-    for (output, reply) in rows.iter().enumerate() {
-        let row = reply.origin;
-        let origin = &asked.events[asked.rows[row as usize] as usize];
-        let blame = |problem| ReplyFault { output, origin: Some(row), problem };
-        let too_large = |size| blame(ReplyProblem::EventSize { size, limit: rights.event_bytes });
-        if copies::is_copy(bytes, reply, asked.batch) {
-            let size = copies::size(row, asked.batch).unwrap_or_else(|| origin.size());
-            if size > rights.event_bytes {
-                return Err(too_large(size));
-            }
-            out.push(Output { row, made: false });
+    while out.len() < rows.len() {
+        let output = out.len();
+        let copied = copies.count_from(output);
+        if copied > 0 {
+            out.extend((output..output + copied).map(|output| Output { row: rows.origin(output), made: false }));
             continue;
         }
+        let row = rows.origin(output);
+        let reply = Row { words: rows.words(output), origin: row, number: numbers.of(output, rows) };
+        let origin = &asked.events[asked.rows[row as usize] as usize];
+        let blame = |problem| ReplyFault { output, origin: Some(row), problem };
         let made = writer.event(reply, origin).map_err(blame)?;
-        let size = if made { writer.made.last().map_or(0, Event::size) } else { origin.size() };
-        if size > rights.event_bytes {
-            return Err(too_large(size));
+        if made
+            && let size = writer.made.last().map_or(0, Event::size)
+            && size > rights.event_bytes
+        {
+            return Err(blame(ReplyProblem::EventSize { size, limit: rights.event_bytes }));
         }
         out.push(Output { row, made });
     }
@@ -173,7 +186,7 @@ pub fn outputs(
             writer.made[made].message = reply.clone();
         }
     }
-    Ok(Outputs { rows: out, made: writer.made })
+    Ok(Outputs { rows: out, several: rows.several(), made: writer.made })
 }
 
 /// Makes events of rows that are not their origin's copies.
@@ -344,7 +357,7 @@ impl<'r> Writer<'r> {
 }
 
 /// What a later contract may say with more bits cannot be guessed.
-fn check_bits(words: &[u32]) -> Result<(), ReplyProblem> {
+fn check_bits(words: &row::Row) -> Result<(), ReplyProblem> {
     let known = [("flags", row::FLAGS, row::FLAGS_KNOWN), ("inherit", row::INHERIT, row::INHERIT_KNOWN)];
     for (word, at, known) in known {
         let bits = words[at] & !known;

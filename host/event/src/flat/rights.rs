@@ -11,7 +11,7 @@ pub struct Rights {
     pub data: bool,
     /// Events out per event in.
     pub emit: u32,
-    /// Bytes of one event out.
+    /// Bytes of an event that is made; what goes on as it came is not measured again.
     pub event_bytes: usize,
 }
 
