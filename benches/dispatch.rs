@@ -7,7 +7,7 @@ use std::{fmt::Write as _, fs, process::ExitCode, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tidegate_benches::{
     guests::{self, Component},
-    measure::{Clock, alternate},
+    measure::{Clock, ROUNDS, alternate},
     orders, process,
     report::Report,
 };
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let beside = Host::start(&runtime, &module, Idle::Beside);
 
     report.section("20 routes with one filter on `type` each, from memory to nowhere; ns of CPU time an event");
-    let rounds = alternate([&mut || few.run(), &mut || elsewhere.run(), &mut || beside.run()]);
+    let rounds = alternate(ROUNDS, [&mut || few.run(), &mut || elsewhere.run(), &mut || beside.run()]);
     report.figure("modules_20", rounds.ns(0), "ns/event");
     report.figure("modules_1000_elsewhere", rounds.ns(1), "ns/event");
     report.figure("modules_1000_beside", rounds.ns(2), "ns/event");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tidegate_benches::{
     file_pipeline::{FilePipeline, To},
     guests,
-    measure::alternate,
+    measure::{ROUNDS, alternate},
     plans, process,
     report::Report,
 };
@@ -26,11 +26,12 @@ fn main() -> ExitCode {
     let stages = || vec![plans::wasm(&filter, Kind::Filter)];
 
     report.section("JSON lines of 1,076 bytes, one core, ns of CPU time an event");
-    let rounds = alternate([
-        &mut || pipeline.run(Vec::new(), To::Nowhere),
-        &mut || pipeline.run(stages(), To::Nowhere),
-        &mut || pipeline.run(stages(), To::File),
-    ]);
+    let rounds = alternate(
+        ROUNDS,
+        [&mut || pipeline.run(Vec::new(), To::Nowhere), &mut || pipeline.run(stages(), To::Nowhere), &mut || {
+            pipeline.run(stages(), To::File)
+        }],
+    );
     report.figure("file_to_nowhere", rounds.ns(0), "ns/event");
     report.figure("file_to_filter_to_nowhere", rounds.ns(1), "ns/event");
     report.figure("file_to_filter_to_file", rounds.ns(2), "ns/event");

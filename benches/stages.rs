@@ -14,6 +14,9 @@ use tidegate_engine::Kind;
 /// About 100 MiB: a run takes a tenth of a second, and the file stays in the page cache.
 const LINES: usize = 100_000;
 
+/// What counts are differences of a few percent between whole runs, which differ by as much.
+const ROUNDS: usize = 61;
+
 /// Filters in the long chain.
 const CHAIN: usize = 10;
 
@@ -28,13 +31,16 @@ fn main() -> ExitCode {
     let native_stages = |count| (0..count).map(|n| plans::native(&guests::policy(n))).collect();
 
     report.section("file to nowhere, ns of CPU time an event; filters on `type` that keep three of four");
-    let rounds = alternate([
-        &mut || pipeline.run(Vec::new(), To::Nowhere),
-        &mut || pipeline.run(native_stages(1), To::Nowhere),
-        &mut || pipeline.run(wasm_stages(1), To::Nowhere),
-        &mut || pipeline.run(native_stages(CHAIN), To::Nowhere),
-        &mut || pipeline.run(wasm_stages(CHAIN), To::Nowhere),
-    ]);
+    let rounds = alternate(
+        ROUNDS,
+        [
+            &mut || pipeline.run(Vec::new(), To::Nowhere),
+            &mut || pipeline.run(native_stages(1), To::Nowhere),
+            &mut || pipeline.run(wasm_stages(1), To::Nowhere),
+            &mut || pipeline.run(native_stages(CHAIN), To::Nowhere),
+            &mut || pipeline.run(wasm_stages(CHAIN), To::Nowhere),
+        ],
+    );
     report.figure("no_filter", rounds.ns(0), "ns/event");
     report.figure("native_filter", rounds.ns(1), "ns/event");
     report.figure("wasm_filter", rounds.ns(2), "ns/event");

@@ -114,7 +114,7 @@ pub fn compare_all(clock: Clock, events: usize, subjects: &mut [&mut dyn FnMut(u
 }
 
 /// The same for subjects that measure themselves and answer in nanoseconds per event. The first answer is not counted.
-pub fn alternate<const N: usize>(mut subjects: [&mut dyn FnMut() -> f64; N]) -> Rounds<N> {
+pub fn alternate<const N: usize>(rounds: usize, mut subjects: [&mut dyn FnMut() -> f64; N]) -> Rounds<N> {
     for subject in &mut subjects {
         subject();
     }
@@ -125,7 +125,7 @@ pub fn alternate<const N: usize>(mut subjects: [&mut dyn FnMut() -> f64; N]) -> 
         }
         ns
     };
-    Rounds((0..ROUNDS).map(round).collect())
+    Rounds((0..rounds).map(round).collect())
 }
 
 /// CPU time that `run` takes.

@@ -1,11 +1,14 @@
-//! Memory that is refused: said in words, before the runtime gives up without any. The host ends the call all the same.
+//! What the compiler takes from a system: memory, and its comparison.
+//!
+//! Memory that is refused is said in words, before the runtime gives up without any. The host ends the call all the same.
 
-#![allow(unsafe_code, reason = "an allocator is unsafe by its definition")]
+#![allow(unsafe_code, reason = "an allocator and `memcmp` are unsafe by their definition")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Cursor, Write as _};
 
 use crate::bindings::failure::fail;
+use crate::value::order;
 
 /// The system's allocator, which speaks.
 struct Telling;
@@ -53,4 +56,17 @@ fn refused(bytes: usize) {
         Some(words) => fail(words),
         None => fail("out of memory"),
     }
+}
+
+/// Instead of the compiler's own, which goes byte by byte and yields to any other: most filters compare strings for each event.
+///
+/// # Safety
+/// As in C: both are so many bytes that can be read.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, bytes: usize) -> i32 {
+    if bytes == 0 {
+        return 0;
+    }
+    // SAFETY: the caller says so, and C's pointers of some bytes are not null.
+    unsafe { order(std::slice::from_raw_parts(a, bytes), std::slice::from_raw_parts(b, bytes)) }
 }

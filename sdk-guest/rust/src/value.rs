@@ -217,7 +217,7 @@ pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
     rest.iter().for_each(|byte| out.push(*byte));
 }
 
-/// Equality by words: `memcmp` on wasm32 goes byte by byte.
+/// Equality by words, where a call of `memcmp` would cost more than the words do.
 #[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -227,6 +227,26 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     let (words_b, rest_b) = b.as_chunks::<8>();
     words_a.iter().zip(words_b).all(|(x, y)| u64::from_le_bytes(*x) == u64::from_le_bytes(*y))
         && rest_a.iter().zip(rest_b).all(|(x, y)| x == y)
+}
+
+/// What C's `memcmp` says of two slices of one length, by words. Nothing in it may compare slices: they are compared with it.
+#[cfg(any(target_family = "wasm", test))]
+#[inline]
+pub(crate) fn order(a: &[u8], b: &[u8]) -> i32 {
+    let (words_a, rest_a) = a.as_chunks::<8>();
+    let (words_b, rest_b) = b.as_chunks::<8>();
+    for (x, y) in words_a.iter().zip(words_b) {
+        let (x, y) = (u64::from_be_bytes(*x), u64::from_be_bytes(*y));
+        if x != y {
+            return if x < y { -1 } else { 1 };
+        }
+    }
+    for (x, y) in rest_a.iter().zip(rest_b) {
+        if x != y {
+            return i32::from(*x) - i32::from(*y);
+        }
+    }
+    0
 }
 
 #[cfg(test)]
@@ -241,10 +261,12 @@ mod tests {
             append(&mut out, &bytes[..length]);
             assert_eq!(out[1..], bytes[..length]);
             assert!(same(&out[1..], &bytes[..length]));
+            assert_eq!(order(&out[1..], &bytes[..length]), 0);
             for wrong in 1..=length {
                 let mut other = out[1..].to_vec();
                 other[wrong - 1] ^= 1;
                 assert!(!same(&other, &bytes[..length]), "{length} bytes, byte {wrong} differs");
+                assert_eq!(order(&other, &bytes[..length]).signum(), other[..].cmp(&bytes[..length]) as i32);
             }
         }
     }

@@ -146,7 +146,7 @@ struct Shape {
     /// not move with the rest.
     compare: Spans,
     /// The bits of the origin's spans that must be 0: lengths of what is empty, if it did not move with the rest.
-    empty: Spans,
+    empty: Option<Spans>,
 }
 
 impl Shape {
@@ -159,17 +159,18 @@ impl Shape {
         let moved_of = |field| row::span(copy.words, field).0.wrapping_sub(row::span(copy.laid, field).0);
         let moved = copy.held().next().map_or(0, |(field, _)| moved_of(field));
         let flags = if own & 1 << row::DATA == 0 { 0 } else { DATA_FLAGS };
-        let [mut add, mut compare, mut empty] = [[0; 2 * FIELDS]; 3];
+        let ([mut add, mut compare], mut empty) = ([[0; 2 * FIELDS]; 2], None);
         for field in (0..FIELDS).filter(|field| own & 1 << field != 0) {
             let (start, length) = (2 * field, 2 * field + 1);
             compare[length] = u32::MAX;
             if moved_of(field) == moved {
                 (add[start], compare[start]) = (moved, u32::MAX);
             } else {
-                empty[length] = u32::MAX;
+                empty.get_or_insert([0; 2 * FIELDS])[length] = u32::MAX;
             }
         }
-        let [add, compare, empty] = [add, compare, empty].map(|words| registers(words.as_chunks().0));
+        let spans = |words: [u32; 2 * FIELDS]| registers(words.as_chunks().0);
+        let (add, compare, empty) = (spans(add), spans(compare), empty.map(spans));
         Some(Shape { moved, inherit, withheld, flags, add, compare, empty })
     }
 
@@ -183,8 +184,11 @@ impl Shape {
             | laid[row::FLAGS] & WITHHELD ^ self.withheld;
         let [is, was]: [Spans; 2] = [words, laid].map(|row| registers(&row.as_chunks().0[1..]));
         let mut differs = u32x4::ZERO;
-        for at in 0..self.add.len() {
-            differs |= ((was[at] + self.add[at]) ^ is[at]) & self.compare[at] | was[at] & self.empty[at];
+        for at in 0..is.len() {
+            differs |= ((was[at] + self.add[at]) ^ is[at]) & self.compare[at];
+        }
+        if let Some(empty) = &self.empty {
+            was.iter().zip(empty).for_each(|(was, empty)| differs |= *was & *empty);
         }
         differs.to_array().into_iter().fold(flags, |all, lane| all | lane) == 0
     }
