@@ -16,7 +16,7 @@ mod extensions;
 mod problem;
 mod rows;
 
-use std::io::Write as _;
+use std::{io::Write as _, ops::Range};
 
 use bytes::Bytes;
 
@@ -44,6 +44,9 @@ pub struct Asked<'a> {
 /// What a transform returned.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
+    /// So many of the first are the first rows, one each, as they were.
+    unchanged: usize,
+    /// The others.
     rows: Vec<Output>,
     /// Whether any row has several.
     several: bool,
@@ -62,12 +65,12 @@ struct Output {
 impl Outputs {
     /// How many.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.unchanged + self.rows.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// Whether each of them is its origin, as it was.
@@ -78,19 +81,29 @@ impl Outputs {
     /// Whether each of so many rows has exactly one.
     pub fn are_one_each(&self, rows: usize) -> bool {
         // Their rows are among these and ascend: as many without a second for any are one for each.
-        !self.several && self.rows.len() == rows
+        !self.several && self.len() == rows
     }
 
     /// The rows of the batch that they stem from, ascending.
     pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
-        self.rows.iter().map(|output| output.row)
+        (0..self.unchanged as u32).chain(self.rows.iter().map(|output| output.row))
     }
 
     /// Adds those of a later part of the batch, whose first row is row `start` of the whole.
     pub fn append(&mut self, mut later: Outputs, start: u32) {
+        self.add_unchanged(start..start + later.unchanged as u32);
         self.rows.extend(later.rows.iter().map(|output| Output { row: output.row + start, ..*output }));
         self.made.append(&mut later.made);
         self.several |= later.several;
+    }
+
+    /// Adds rows as they were.
+    fn add_unchanged(&mut self, rows: Range<u32>) {
+        if self.rows.is_empty() && self.unchanged == rows.start as usize {
+            self.unchanged = rows.end as usize;
+        } else {
+            self.rows.extend(rows.map(|row| Output { row, made: false }));
+        }
     }
 }
 
@@ -101,13 +114,14 @@ impl IntoIterator for Outputs {
     type IntoIter = OutputsIter;
 
     fn into_iter(self) -> OutputsIter {
-        OutputsIter { rows: self.rows.into_iter(), made: self.made.into_iter() }
+        OutputsIter { unchanged: 0..self.unchanged as u32, rows: self.rows.into_iter(), made: self.made.into_iter() }
     }
 }
 
 /// Walks [`Outputs`].
 #[derive(Debug)]
 pub struct OutputsIter {
+    unchanged: Range<u32>,
     rows: std::vec::IntoIter<Output>,
     made: std::vec::IntoIter<Event>,
 }
@@ -116,6 +130,9 @@ impl Iterator for OutputsIter {
     type Item = (u32, Option<Event>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.unchanged.next() {
+            return Some((row, None));
+        }
         let Output { row, made } = self.rows.next()?;
         Some((row, if made { self.made.next() } else { None }))
     }
@@ -150,12 +167,18 @@ pub fn outputs(
     };
     let mut copies = Copies::new(bytes, rows, asked.batch);
     let mut numbers = Numbers::default();
-    let mut out = Vec::with_capacity(rows.len());
-    while out.len() < rows.len() {
-        let output = out.len();
+    let mut found = Outputs { several: rows.several(), ..Outputs::default() };
+    while found.len() < rows.len() {
+        let output = found.len();
         let copied = copies.count_from(output);
         if copied > 0 {
-            out.extend((output..output + copied).map(|output| Output { row: rows.origin(output), made: false }));
+            let (first, last) = (rows.origin(output), rows.origin(output + copied - 1));
+            if !rows.several() && (last - first) as usize == copied - 1 {
+                found.add_unchanged(first..last + 1);
+            } else {
+                (output..output + copied)
+                    .for_each(|output| found.rows.push(Output { row: rows.origin(output), made: false }));
+            }
             continue;
         }
         let row = rows.origin(output);
@@ -163,13 +186,11 @@ pub fn outputs(
         let origin = &asked.events[asked.rows[row as usize] as usize];
         let blame = |problem| ReplyFault { output, origin: Some(row), problem };
         let made = writer.event(reply, origin).map_err(blame)?;
-        if made
-            && let size = writer.made.last().map_or(0, Event::size)
-            && size > rights.event_bytes
-        {
+        let size = writer.made.last().filter(|_| made).map_or(0, Event::size);
+        if size > rights.event_bytes {
             return Err(blame(ReplyProblem::EventSize { size, limit: rights.event_bytes }));
         }
-        out.push(Output { row, made });
+        found.rows.push(Output { row, made });
     }
     if writer.side.len() > row::BUFFER_MAX {
         return Err(ReplyFault { output: 0, origin: None, problem: ReplyProblem::ReplySize });
@@ -186,7 +207,8 @@ pub fn outputs(
             writer.made[made].message = reply.clone();
         }
     }
-    Ok(Outputs { rows: out, several: rows.several(), made: writer.made })
+    found.made = writer.made;
+    Ok(found)
 }
 
 /// Makes events of rows that are not their origin's copies.
