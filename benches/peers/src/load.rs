@@ -4,8 +4,12 @@
 //! answer is sent when one is free, and its latency counts from when it was due: a stall is felt by all it held up (no
 //! coordinated omission). Every latency is kept, so percentiles are exact. Without a rate each connection sends its next request
 //! once it has its answer: that is how capacity is measured.
+//!
+//! At a rate, time is also looked at in slices: in some of them threads that take no part (the kernel's, of the machine's agents) had
+//! a core. Latencies of the others are summed up for themselves as well. What decides is what those threads ran, not what was measured.
 
 mod connection;
+mod others;
 
 use std::{
     collections::VecDeque,
@@ -17,11 +21,15 @@ use std::{
 
 use rustix::{
     event::{Timespec, epoll},
+    process::getppid,
     thread::set_current_timer_slack,
 };
 use serde_json::{Value, json};
 
-use self::connection::{Connection, Progress};
+use self::{
+    connection::{Connection, Progress},
+    others::Others,
+};
 use crate::{cores::Core, measure::quantile, messages::Mode};
 
 /// First argument of this program when it is to send.
@@ -32,6 +40,12 @@ pub(crate) const CONNECTIONS: usize = 32;
 
 /// Not counted: connections open, both sides warm up.
 const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Time is looked at in pieces of this length.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// A slice in which others ran for longer, together, is disturbed; and so is the next, in which what piled up is worked off.
+const DISTURBED: Duration = Duration::from_micros(500);
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +66,10 @@ pub(crate) struct Outcome {
     pub(crate) throughput: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// Of requests that were due while nobody else ran; not a number without a rate, or where there was no such time.
+    pub(crate) undisturbed_p99_us: f64,
+    /// The share of the time that this was.
+    pub(crate) undisturbed: f64,
 }
 
 impl Load {
@@ -64,12 +82,14 @@ impl Load {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "sending to {} failed", self.to);
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let figure = |name: &str| said[name].as_f64().unwrap();
+        let figure = |name: &str| said[name].as_f64().unwrap_or(f64::NAN);
         Outcome {
             answered: figure("answered"),
             throughput: figure("throughput"),
             p50_us: figure("p50_us"),
             p99_us: figure("p99_us"),
+            undisturbed_p99_us: figure("undisturbed_p99_us"),
+            undisturbed: figure("undisturbed"),
         }
     }
 }
@@ -91,6 +111,11 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Who started this, and waits for it.
+fn parent() -> u32 {
+    getppid().expect("who sends was started by who measures").as_raw_nonzero().get().cast_unsigned()
+}
+
 struct Sender {
     load: Load,
     requests: Vec<Vec<u8>>,
@@ -100,7 +125,9 @@ struct Sender {
     epoll: std::os::fd::OwnedFd,
     sent: usize,
     answered: usize,
-    latencies_us: Vec<f64>,
+    /// By the slice that they were due in.
+    latencies_us: Vec<Vec<f64>>,
+    measured_from: Instant,
 }
 
 impl Sender {
@@ -117,6 +144,7 @@ impl Sender {
             )
             .unwrap();
         }
+        let slices = load.time.div_duration_f64(SLICE).ceil() as usize;
         Sender {
             load,
             requests: load.mode.requests(load.to),
@@ -125,17 +153,28 @@ impl Sender {
             epoll,
             sent: 0,
             answered: 0,
-            latencies_us: Vec::new(),
+            latencies_us: vec![Vec::new(); slices],
+            measured_from: Instant::now() + WARM_UP,
         }
     }
 
     fn run(mut self) -> Value {
         let start = Instant::now();
-        let measured_from = start + WARM_UP;
-        let end = measured_from + self.load.time;
+        self.measured_from = start + WARM_UP;
+        let end = self.measured_from + self.load.time;
+        // Looking takes time, which would be missing where as many as possible are sent.
+        let mut others = self.load.rate.map(|_| Others::than(parent()));
+        let mut others_ran = Vec::new();
+        let mut slice_ends = self.measured_from - SLICE;
         let mut events = Vec::with_capacity(CONNECTIONS);
         loop {
             let now = Instant::now();
+            if let Some(others) = &mut others
+                && now >= slice_ends
+            {
+                others_ran.push(others.ran());
+                slice_ends += SLICE;
+            }
             if now >= end {
                 break;
             }
@@ -145,15 +184,28 @@ impl Sender {
             events.clear();
             epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).unwrap();
             for event in &events {
-                self.proceed(event.data.u64() as usize, measured_from);
+                self.proceed(event.data.u64() as usize);
             }
         }
-        let count = self.latencies_us.len() as f64;
+        self.sum_up(&others_ran)
+    }
+
+    /// `others_ran` is for how long: while this warmed up, in the slice before the first, and in each that counts.
+    fn sum_up(self, others_ran: &[Duration]) -> Value {
+        let calm = others_ran.windows(2).skip(1).map(|two| two.iter().all(|ran| *ran <= DISTURBED));
+        let undisturbed: Vec<&[f64]> =
+            calm.zip(&self.latencies_us).filter_map(|(calm, slice)| calm.then_some(&slice[..])).collect();
+        let share = undisturbed.len() as f64 / self.latencies_us.len() as f64;
+        let undisturbed = undisturbed.concat();
+        let undisturbed_p99 = (!undisturbed.is_empty()).then(|| quantile(undisturbed, 0.99));
+        let all = self.latencies_us.concat();
         json!({
             "answered": self.answered,
-            "throughput": count / self.load.time.as_secs_f64(),
-            "p50_us": quantile(self.latencies_us.clone(), 0.50),
-            "p99_us": quantile(self.latencies_us, 0.99),
+            "throughput": all.len() as f64 / self.load.time.as_secs_f64(),
+            "p50_us": quantile(all.clone(), 0.50),
+            "p99_us": quantile(all, 0.99),
+            "undisturbed_p99_us": undisturbed_p99,
+            "undisturbed": share,
         })
     }
 
@@ -175,7 +227,7 @@ impl Sender {
         None
     }
 
-    fn proceed(&mut self, number: usize, measured_from: Instant) {
+    fn proceed(&mut self, number: usize) {
         match self.connections[number].proceed(&self.requests) {
             Progress::Waits => {}
             Progress::Answered { status, due } => {
@@ -183,8 +235,9 @@ impl Sender {
                 self.answered += 1;
                 self.idle.push_back(number);
                 let now = Instant::now();
-                if now >= measured_from {
-                    self.latencies_us.push((now - due).as_secs_f64() * 1e6);
+                if now >= self.measured_from {
+                    let slice = due.saturating_duration_since(self.measured_from).div_duration_f64(SLICE) as usize;
+                    self.latencies_us[slice].push((now - due).as_secs_f64() * 1e6);
                 }
             }
         }

@@ -4,6 +4,8 @@
 
 use std::{
     collections::HashSet,
+    future::pending,
+    pin::pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -22,7 +24,7 @@ use crate::{
     lag::{Behind, Unsettled},
     memory::Memory,
     meter::Metered,
-    pauses::OPERATOR,
+    pauses::{Held, OPERATOR},
     plan::{Body, MalformedRule, SourcePlan},
     rollout,
     tally::RouteTally,
@@ -89,7 +91,7 @@ impl Shared {
 /// Delays between tries of a held event.
 const RETRY: Backoff = Backoff::DEFAULT;
 
-/// A lane without work for this long gives back what its guests have taken on.
+/// A lane without work for this long, or up to twice as long, gives back what its guests have taken on.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// What runs one lane.
@@ -129,6 +131,9 @@ impl LaneTask {
     /// Runs until the lane ends, or is drained and settled.
     pub(crate) async fn run(self) {
         let LaneTask { mut lane, context, mut drain } = self;
+        // What is waited for beside the lane is armed once, and not anew for each batch.
+        let mut drained = pin!(drained(drain.clone()));
+        let mut idle = pin!(tokio::time::sleep(IDLE));
         let mut bench = Workbench::default();
         let mut window = Window::default();
         // Only its name: a plan kept here would keep its sinks open.
@@ -139,11 +144,14 @@ impl LaneTask {
         // When the oldest of what was held came, until something is taken again.
         let mut held_since = None;
         let mut failures = 0;
-        let mut worked = false;
+        // Since its guests gave back what they had; and since the timer was set.
+        let (mut worked, mut works) = (false, false);
         // While its source is in trouble a lane takes nothing, and goes on settling.
         let mut pause_until: Option<Instant> = None;
         let mut changed = context.live.subscribe();
         let mut pauses = context.live.pauses().subscribe();
+        let mut held = pauses.borrow_and_update().get(&context.source).cloned();
+        let mut repaused = pin!(repaused(pauses));
         let mut stopped = false;
         let mut memory = context.memory();
         if let Some(memory) = &memory {
@@ -159,7 +167,6 @@ impl LaneTask {
             if settled && matches!(next, Next::Retry) {
                 next = Next::Take;
             }
-            let held = pauses.borrow_and_update().get(&context.source).cloned();
             if let Some(reason) = held.as_ref().filter(|_| settled) {
                 let (by, reason) = (OPERATOR.into(), reason.clone());
                 stopped = true;
@@ -175,6 +182,11 @@ impl LaneTask {
             let takes = matches!(next, Next::Take) && !draining && room;
             tokio::select! {
                 biased;
+                () = &mut drained, if !draining => {}
+                mut pauses = &mut repaused => {
+                    held = pauses.borrow_and_update().get(&context.source).cloned();
+                    repaused.set(self::repaused(pauses));
+                }
                 (batch, progress) = window.progress(), if !window.is_empty() => {
                     let since = batch.since;
                     if batch.outcome != Settled::Ack {
@@ -189,7 +201,10 @@ impl LaneTask {
                 delivery = taken(&mut *lane, takes), if !draining && !matches!(next, Next::End) => match delivery {
                     Ok(Some(delivery)) => {
                         failures = 0;
-                        worked = true;
+                        if !worked {
+                            idle.as_mut().reset(Instant::now() + IDLE);
+                        }
+                        (worked, works) = (true, true);
                         held_since = None;
                         changed.mark_unchanged();
                         let current = context.live.load();
@@ -229,12 +244,15 @@ impl LaneTask {
                     context.shared.set(LaneState::Running);
                     next = Next::Take;
                 }
-                _ = drain.changed(), if !draining => {}
-                Ok(()) = pauses.changed() => {}
-                () = tokio::time::sleep_until(pause_until.unwrap_or_else(Instant::now)), if pause_until.is_some() => pause_until = None,
-                () = tokio::time::sleep(IDLE), if worked && window.is_empty() => {
-                    bench.idle();
-                    worked = false;
+                () = over(pause_until), if pause_until.is_some() => pause_until = None,
+                () = &mut idle, if worked && window.is_empty() => {
+                    if works {
+                        idle.as_mut().reset(Instant::now() + IDLE);
+                    } else {
+                        bench.idle();
+                        worked = false;
+                    }
+                    works = false;
                 }
             }
         }
@@ -362,7 +380,7 @@ impl Context {
         };
         let staged_bytes = staged.as_ref().map_or(0, |staged| staged.bytes());
         let bytes = events.iter().map(tidegate_event::Event::size).sum::<usize>() + staged_bytes;
-        window.push(InFlight {
+        window.push(Box::new(InFlight {
             plan: plan.clone(),
             originals: events,
             bytes,
@@ -378,7 +396,7 @@ impl Context {
             answers,
             shadowed,
             traced,
-        });
+        }));
         hold
     }
 
@@ -422,7 +440,7 @@ impl Context {
     }
 
     /// Takes a batch one step on. A hold means: it is settled as far as it could be, the rest comes again.
-    async fn settle(&self, window: &mut Window, mut batch: InFlight, progress: Progress) -> Option<Hold> {
+    async fn settle(&self, window: &mut Window, mut batch: Box<InFlight>, progress: Progress) -> Option<Hold> {
         let mut hold = None;
         match progress {
             Progress::Durable => {}
@@ -512,6 +530,28 @@ async fn taken(lane: &mut dyn Lane, takes: bool) -> Result<Option<Delivery>, Sou
     }
     lane.ended().await;
     Ok(None)
+}
+
+/// Once a lane shall settle what it has and end.
+async fn drained(mut drain: watch::Receiver<bool>) {
+    if drain.wait_for(|drain| *drain).await.is_err() {
+        pending().await
+    }
+}
+
+/// Once sources were paused, or let go on.
+async fn repaused(mut pauses: watch::Receiver<Arc<Held>>) -> watch::Receiver<Arc<Held>> {
+    if pauses.changed().await.is_err() {
+        return pending().await;
+    }
+    pauses
+}
+
+/// Until then.
+async fn over(until: Option<Instant>) {
+    if let Some(until) = until {
+        tokio::time::sleep_until(until).await;
+    }
 }
 
 /// Whether a policy of the source's routes remembers anything.

@@ -48,14 +48,14 @@ const TRANSACTIONS_MAX: usize = 2;
 /// What sinks refused of late, as far as the log was told.
 static REFUSALS: LazyLock<Repeats> = LazyLock::new(|| Repeats::new(Duration::from_secs(60)));
 
-/// Batches sent and not yet settled.
+/// Batches sent and not yet settled. Boxed: they are some hundred bytes, and are moved about.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     /// Oldest first: a position can only move on when everything before it is done.
-    ordered: VecDeque<InFlight>,
+    ordered: VecDeque<Box<InFlight>>,
     /// Of senders who wait for an answer: each is settled for itself, as soon as it is done. Who waits for a sink that hangs must not
     /// keep others waiting.
-    answered: FuturesUnordered<BoxFuture<'static, (InFlight, Progress)>>,
+    answered: FuturesUnordered<BoxFuture<'static, (Box<InFlight>, Progress)>>,
     /// When each of those came, by its number: futures cannot be looked into.
     waiting: BTreeMap<u64, SystemTime>,
     numbers: u64,
@@ -64,11 +64,11 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn push(&mut self, batch: InFlight) {
+    pub(crate) fn push(&mut self, batch: Box<InFlight>) {
         self.put(batch, VecDeque::push_back);
     }
 
-    fn put(&mut self, mut batch: InFlight, place: fn(&mut VecDeque<InFlight>, InFlight)) {
+    fn put(&mut self, mut batch: Box<InFlight>, place: fn(&mut VecDeque<Box<InFlight>>, Box<InFlight>)) {
         self.events += batch.originals.len();
         self.bytes += batch.bytes;
         if batch.answers.wanted() {
@@ -87,7 +87,7 @@ impl Window {
     }
 
     /// A batch that was taken out and is not done: it has its old place again.
-    pub(crate) fn put_back(&mut self, batch: InFlight) {
+    pub(crate) fn put_back(&mut self, batch: Box<InFlight>) {
         self.put(batch, VecDeque::push_front);
     }
 
@@ -100,7 +100,7 @@ impl Window {
     }
 
     /// Waits for a batch to get on, and takes it out: the oldest, or any whose sender waits. Cancel-safe.
-    pub(crate) async fn progress(&mut self) -> (InFlight, Progress) {
+    pub(crate) async fn progress(&mut self) -> (Box<InFlight>, Progress) {
         let Window { ordered, answered, .. } = self;
         let front = async {
             match ordered.front_mut() {
@@ -300,7 +300,7 @@ impl InFlight {
     }
 
     /// Ends the batch: counts first, so that what is acknowledged has been counted. `trouble`: what is in the way of the rest of it.
-    pub(crate) async fn settle(mut self, trouble: Option<(&str, &str)>) -> Result<Settled, SourceError> {
+    pub(crate) async fn settle(mut self: Box<Self>, trouble: Option<(&str, &str)>) -> Result<Settled, SourceError> {
         for (route, delta) in &self.tallies {
             self.plan.tally.add(route, delta);
         }
