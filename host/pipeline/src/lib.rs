@@ -11,6 +11,7 @@
 //! and swaps them through [`Live`].
 
 mod answers;
+mod batch;
 pub mod circuit;
 pub mod deadletter;
 pub mod decisions;

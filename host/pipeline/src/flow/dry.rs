@@ -73,7 +73,7 @@ pub async fn traces(plan: &Plan, events: &[Event], budget: Duration) -> Vec<Vec<
     let mut bench = Workbench { dry: true, ..Workbench::default() };
     let routes: BTreeMap<&str, Ruled<'_>> =
         plan.sources.values().flat_map(SourcePlan::ruled).map(|route| (&*route.route.id, route)).collect();
-    let (begin, now_ms) = (Instant::now(), crate::lane::now_ms());
+    let (begin, now_ms) = (Instant::now(), crate::batch::now_ms());
     let mut all = Vec::with_capacity(events.len());
     for event in events {
         if begin.elapsed() > budget {
