@@ -12,6 +12,7 @@ mod replies;
 mod signature;
 mod sink;
 mod source;
+mod tcp;
 mod tls;
 
 pub use connector::Http;

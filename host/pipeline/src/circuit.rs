@@ -135,13 +135,13 @@ impl Circuit {
     }
 
     /// How much of the next batch the module is asked about.
-    pub(crate) fn ask(&self, now: Instant) -> Ask<'_> {
+    pub(crate) fn ask(&self, now: impl FnOnce() -> Instant) -> Ask<'_> {
         if !self.open.load(Relaxed) {
             return Ask::All;
         }
         match &mut self.lock().open {
             None => Ask::All,
-            Some(open) if open.probing || now < open.until => Ask::None,
+            Some(open) if open.probing || now() < open.until => Ask::None,
             Some(open) => {
                 open.probing = true;
                 Ask::One(Probe(self))
@@ -301,24 +301,24 @@ mod tests {
     fn one_event_is_tried_after_the_pause_and_decides() {
         let (circuit, start) = (Circuit::new("a/p", options(1)), Instant::now());
         fails(&circuit, 1, start);
-        assert!(matches!(circuit.ask(start + 4 * SECOND), Ask::None));
-        let probe = circuit.ask(start + 5 * SECOND);
+        assert!(matches!(circuit.ask(|| start + 4 * SECOND), Ask::None));
+        let probe = circuit.ask(|| start + 5 * SECOND);
         assert!(matches!(probe, Ask::One(_)));
         assert!(matches!(circuit.state(), CircuitState::HalfOpen { .. }));
-        assert!(matches!(circuit.ask(start + 5 * SECOND), Ask::None), "one tries, others wait");
+        assert!(matches!(circuit.ask(|| start + 5 * SECOND), Ask::None), "one tries, others wait");
         circuit.tell(&probe, &[fault(FaultCause::Timeout)], false, start + 6 * SECOND);
         drop(probe);
-        assert!(matches!(circuit.ask(start + 10 * SECOND), Ask::None), "it failed: another pause");
+        assert!(matches!(circuit.ask(|| start + 10 * SECOND), Ask::None), "it failed: another pause");
         // Its lane is gone in the middle of it, or no instance could be had.
-        drop(circuit.ask(start + 11 * SECOND));
-        let probe = circuit.ask(start + 11 * SECOND);
+        drop(circuit.ask(|| start + 11 * SECOND));
+        let probe = circuit.ask(|| start + 11 * SECOND);
         circuit.tell(&probe, &[Decision::Undecided], false, start + 11 * SECOND);
         drop(probe);
-        let probe = circuit.ask(start + 11 * SECOND);
+        let probe = circuit.ask(|| start + 11 * SECOND);
         assert!(matches!(probe, Ask::One(_)));
         circuit.tell(&probe, &[Decision::Drop(None)], false, start + 11 * SECOND);
         drop(probe);
-        assert!(!is_open(&circuit) && matches!(circuit.ask(start), Ask::All) && circuit.rule().is_none());
+        assert!(!is_open(&circuit) && matches!(circuit.ask(|| start), Ask::All) && circuit.rule().is_none());
     }
 
     #[test]

@@ -442,7 +442,7 @@ impl<'a> Flow<'a> {
                 let ask = match &stage.circuit {
                     None => Ask::All,
                     Some(circuit) if bench.dry => circuit.rule().map_or(Ask::All, |_| Ask::None),
-                    Some(circuit) => circuit.ask(Instant::now()),
+                    Some(circuit) => circuit.ask(Instant::now),
                 };
                 let asked = match ask {
                     Ask::All => &rows[..],
@@ -472,7 +472,8 @@ impl<'a> Flow<'a> {
                         Answer { decisions, outputs, ..Answer::default() }
                     }
                 };
-                let took = begin.elapsed();
+                let end = Instant::now();
+                let took = end - begin;
                 if let Some(memory) = memory {
                     memory.keep(&route, &stage.policy, worker.written());
                 }
@@ -486,7 +487,7 @@ impl<'a> Flow<'a> {
                 }
                 let Answer { mut decisions, outputs, names, pairs } = answer;
                 if let Some(circuit) = stage.circuit.as_ref().filter(|_| !bench.dry) {
-                    circuit.tell(&ask, &decisions, gave_up, Instant::now());
+                    circuit.tell(&ask, &decisions, gave_up, end);
                     decisions.resize(rows.len(), Decision::Undecided);
                     if let (Ask::One(_), None, Some(&next)) = (&ask, circuit.rule(), rows.get(1)) {
                         let reason = "one event went well: its module is asked about the others again".into();

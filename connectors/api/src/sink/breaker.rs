@@ -69,18 +69,20 @@ impl Breaker {
         Breaker { shared: self.shared.clone(), writer }
     }
 
-    /// Asks whether to write; who is told to try has to tell what became of it, or another is asked to after a pause.
-    pub fn ask(&self, now: Instant) -> Circuit {
+    /// Asks whether to write; who is told to try has to tell what became of it, or another is asked to after a pause. The time is
+    /// read only where it matters.
+    pub fn ask(&self, now: impl FnOnce() -> Instant) -> Circuit {
         let mut state = self.lock();
-        match state.open_until {
-            None => Circuit::Closed,
-            Some(until) if until <= now => {
-                state.open_until = Some(now + state.options.pause);
-                state.prober = Some(self.writer);
-                Circuit::Probing
-            }
-            Some(_) if state.prober == Some(self.writer) => Circuit::Probing,
-            Some(until) => Circuit::Open(until - now),
+        let Some(until) = state.open_until else { return Circuit::Closed };
+        let now = now();
+        if until <= now {
+            state.open_until = Some(now + state.options.pause);
+            state.prober = Some(self.writer);
+            Circuit::Probing
+        } else if state.prober == Some(self.writer) {
+            Circuit::Probing
+        } else {
+            Circuit::Open(until - now)
         }
     }
 
@@ -143,17 +145,17 @@ mod tests {
         breaker.succeeded();
         breaker.failed(start, "500");
         breaker.failed(start, "500");
-        assert_eq!(breaker.ask(start), Circuit::Closed);
+        assert_eq!(breaker.ask(|| start), Circuit::Closed);
         breaker.failed(start, "500");
-        assert_eq!(breaker.ask(start), Circuit::Open(5 * SECOND));
+        assert_eq!(breaker.ask(|| start), Circuit::Open(5 * SECOND));
         let later = start + 5 * SECOND;
-        assert_eq!(breaker.ask(later), Circuit::Probing);
+        assert_eq!(breaker.ask(|| later), Circuit::Probing);
         breaker.failed(later, "502");
-        assert_eq!(breaker.ask(later), Circuit::Open(5 * SECOND));
+        assert_eq!(breaker.ask(|| later), Circuit::Open(5 * SECOND));
         assert!(breaker.cause().starts_with("502 "), "{}", breaker.cause());
-        assert_eq!(breaker.ask(later + 5 * SECOND), Circuit::Probing);
+        assert_eq!(breaker.ask(|| later + 5 * SECOND), Circuit::Probing);
         breaker.succeeded();
-        assert_eq!(breaker.ask(later + 5 * SECOND), Circuit::Closed);
+        assert_eq!(breaker.ask(|| later + 5 * SECOND), Circuit::Closed);
     }
 
     #[test]
@@ -161,12 +163,15 @@ mod tests {
         let (first, start) = (breaker(1), Instant::now());
         let second = first.of(1);
         second.failed(start, "down");
-        assert_eq!(first.ask(start + 2 * SECOND), Circuit::Open(3 * SECOND), "what one finds out holds for all");
+        assert_eq!(first.ask(|| start + 2 * SECOND), Circuit::Open(3 * SECOND), "what one finds out holds for all");
         let later = start + 5 * SECOND;
-        assert_eq!((first.ask(later), second.ask(later)), (Circuit::Probing, Circuit::Open(5 * SECOND)));
-        assert_eq!(first.ask(later), Circuit::Probing, "it is told so again");
+        assert_eq!((first.ask(|| later), second.ask(|| later)), (Circuit::Probing, Circuit::Open(5 * SECOND)));
+        assert_eq!(first.ask(|| later), Circuit::Probing, "it is told so again");
         let much_later = start + 10 * SECOND;
-        assert_eq!((second.ask(much_later), first.ask(much_later)), (Circuit::Probing, Circuit::Open(5 * SECOND)));
+        assert_eq!(
+            (second.ask(|| much_later), first.ask(|| much_later)),
+            (Circuit::Probing, Circuit::Open(5 * SECOND))
+        );
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Gate {
 
     /// Waits until the breaker lets this writer try, and tells why it has to wait. Cancel-safe.
     pub(super) async fn closed(&self, mut waits: impl FnMut(String)) {
-        while let Circuit::Open(left) = self.breaker.ask(Instant::now()) {
+        while let Circuit::Open(left) = self.breaker.ask(Instant::now) {
             waits(self.breaker.cause());
             tokio::time::sleep(left).await;
         }

@@ -1,9 +1,9 @@
 //! One writer of a sink: its part of the queue, and the handle to the task that owns it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_event::Event;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::counts::{Oldest, SinkCounts};
 use super::gate::Gate;
@@ -13,7 +13,8 @@ use super::{Receipt, Sent, SinkOptions, Writer};
 
 #[derive(Debug)]
 pub(super) struct Shard {
-    jobs: mpsc::Sender<Job>,
+    /// Gone once nothing more is taken.
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
     shared: Arc<Shared>,
     ended: watch::Receiver<bool>,
 }
@@ -28,7 +29,6 @@ pub(super) struct Shared {
     events_max: u32,
     bytes_max: u32,
     trouble: Mutex<Option<String>>,
-    pub(super) closing: Notify,
     pub(super) counts: Arc<SinkCounts>,
     pub(super) oldest: Oldest,
     given_up: watch::Sender<bool>,
@@ -61,7 +61,6 @@ impl Shard {
             events_max,
             bytes_max,
             trouble: Mutex::new(None),
-            closing: Notify::new(),
             counts: options.counts.clone(),
             oldest: Oldest::default(),
             given_up: watch::Sender::new(false),
@@ -75,7 +74,7 @@ impl Shard {
             // Nobody may be listening any more.
             let _ = ended_tx.send(true);
         });
-        Shard { jobs, shared, ended }
+        Shard { jobs: Mutex::new(Some(jobs)), shared, ended }
     }
 
     pub(super) async fn send(&self, events: Vec<Event>, streams: Vec<UnderWay>) -> Receipt {
@@ -101,14 +100,18 @@ impl Shard {
         let count = events.len();
         let (job, receipt) = Job::new(events, bytes, streams, permits);
         // Counted before the task can be done with it.
-        match self.jobs.try_reserve() {
-            Ok(place) => {
+        match self.jobs().as_ref().map(mpsc::Sender::try_reserve) {
+            Some(Ok(place)) => {
                 self.shared.counts.accepted(count);
                 place.send(job);
                 receipt
             }
-            Err(_) => self.closed(),
+            Some(Err(_)) | None => self.closed(),
         }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Option<mpsc::Sender<Job>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn closed(&self) -> Receipt {
@@ -144,6 +147,6 @@ impl Shard {
 
     /// Refuses whatever is sent from now on.
     pub(super) fn finish(&self) {
-        self.shared.closing.notify_one();
+        self.jobs().take();
     }
 }

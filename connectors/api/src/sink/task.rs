@@ -71,7 +71,7 @@ impl Task {
 
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut held = None;
-        while let Some(job) = next(&mut held, &mut queue, &self.shared).await {
+        while let Some(job) = next(&mut held, &mut queue).await {
             self.shared.oldest.set(job.accepted_at);
             let mut group = Group::gather(job, &mut held, &mut queue);
             if let Err(cause) = self.write(&mut group).await {
@@ -235,17 +235,10 @@ fn came_from(event: &Event) -> String {
 }
 
 /// The next job to begin a group with; `None` once the sink is closed, or without handles, and the queue is empty.
-async fn next(held: &mut Option<Job>, queue: &mut mpsc::Receiver<Job>, shared: &Shared) -> Option<Job> {
-    if let Some(job) = held.take() {
-        return Some(job);
-    }
-    tokio::select! {
-        biased;
-        () = shared.closing.notified() => {
-            queue.close();
-            queue.recv().await
-        }
-        job = queue.recv() => job,
+async fn next(held: &mut Option<Job>, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    match held.take() {
+        Some(job) => Some(job),
+        None => queue.recv().await,
     }
 }
 

@@ -19,7 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tidegate_connector::chain;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::config::Timeouts;
 use super::dial::{Dialer, Io, Protocol};
@@ -187,7 +187,7 @@ impl Client {
             Protocol::Http1 => {
                 let shaken = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(io).await;
                 let (sender, connection) = shaken.map_err(|error| chain(&error))?;
-                Ok(Connection::Http1(Box::new(Http1 { sender, connection: Some(connection), since: Instant::now() })))
+                Ok(Connection::Http1(Http1::new(sender, connection)))
             }
             Protocol::Http2 => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -209,22 +209,19 @@ impl Client {
     ) -> Result<Response, Failure> {
         let started = Instant::now();
         let sent = http1.sender.try_send_request(request);
-        let head = match timeout_at(started + self.head_timeout(), http1.drive(sent)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(failure(error.error())),
-            Err(_) => return Err(self.no_head()),
+        let head = match http1.drive(sent, started + self.head_timeout()).await {
+            Some(Ok(response)) => response,
+            Some(Err(error)) => return Err(failure(error.error())),
+            None => return Err(self.no_head()),
         };
         let (parts, body) = head.into_parts();
         let (body, end) = if body.is_end_stream() {
             (Bytes::new(), End::Whole)
         } else {
             let deadline = self.body_deadline(started, parts.status, wants);
-            match timeout_at(deadline, http1.drive(read(body, self.max_response))).await {
-                Ok(read) => read,
-                Err(_) => (Bytes::new(), End::Broken("its body did not end in time".to_owned())),
-            }
+            http1.drive(read(body, self.max_response), deadline).await.unwrap_or_else(late)
         };
-        if end == End::Whole && poll_fn(|cx| Poll::Ready(http1.is_usable(cx))).await {
+        if end == End::Whole && (http1.is_ready() || poll_fn(|cx| Poll::Ready(http1.is_usable(cx))).await) {
             self.keep(http1);
         }
         Ok(Response { status: parts.status, headers: parts.headers, body, end })
@@ -248,18 +245,17 @@ impl Client {
         };
         let (parts, body) = head.into_parts();
         let deadline = self.body_deadline(started, parts.status, wants);
-        let (body, end) = match timeout_at(deadline, read(body, self.max_response)).await {
-            Ok(read) => read,
-            Err(_) => (Bytes::new(), End::Broken("its body did not end in time".to_owned())),
-        };
+        let read = timeout_at(deadline, read(body, self.max_response)).await;
+        let (body, end) = read.unwrap_or_else(|_| late());
         Ok(Response { status: parts.status, headers: parts.headers, body, end })
     }
 
     fn keep(&self, mut http1: Box<Http1>) {
-        http1.since = Instant::now();
+        let now = Instant::now();
+        http1.since = now;
         let mut idle = lock(&self.idle);
         // Those that a quieter time does not need.
-        while idle.front().is_some_and(|oldest| oldest.since.elapsed() >= IDLE_MAX) {
+        while idle.front().is_some_and(|oldest| now.duration_since(oldest.since) >= IDLE_MAX) {
             idle.pop_front();
         }
         idle.push_back(http1);
@@ -284,32 +280,62 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A connection that is driven by whoever waits for its answer.
+///
+/// It has one timer, whatever the number of its exchanges: set anew only when it fires, or when something is due earlier than that.
 struct Http1 {
     sender: http1::SendRequest<Body>,
     /// Gone when it has ended: only that lets go of a request it has not taken yet.
     connection: Option<http1::Connection<Io, Body>>,
+    timer: Pin<Box<Sleep>>,
     since: Instant,
 }
 
 impl Http1 {
-    /// Waits for what comes over the connection, and makes it come.
-    async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
+    fn new(sender: http1::SendRequest<Body>, connection: http1::Connection<Io, Body>) -> Box<Http1> {
+        let since = Instant::now();
+        let timer = Box::pin(sleep_until(since + IDLE_MAX));
+        Box::new(Http1 { sender, connection: Some(connection), timer, since })
+    }
+
+    /// Waits for what comes over the connection, and makes it come; `None` once the time is over.
+    async fn drive<T>(&mut self, work: impl Future<Output = T>, deadline: Instant) -> Option<T> {
         let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(value) = work.as_mut().poll(cx) {
-                return Poll::Ready(value);
+                return Poll::Ready(Some(value));
             }
             // Whatever it ends with, `work` is told.
             self.advance(cx);
-            work.as_mut().poll(cx)
+            match work.as_mut().poll(cx) {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending => self.poll_late(cx, deadline).map(|()| None),
+            }
         })
         .await
     }
 
-    /// Whether it is open and through with its last exchange.
+    fn poll_late(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Whether it is open and through with its last exchange, as far as was seen.
+    fn is_ready(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// The same, seen now.
     fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
         self.advance(cx);
-        self.connection.is_some() && self.sender.is_ready()
+        self.is_ready()
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
@@ -317,6 +343,10 @@ impl Http1 {
             self.connection = None;
         }
     }
+}
+
+fn late() -> (Bytes, End) {
+    (Bytes::new(), End::Broken("its body did not end in time".to_owned()))
 }
 
 /// The body, at most `max` bytes of it.

@@ -15,9 +15,10 @@ use tokio_rustls::TlsConnector;
 use super::reach::Reach;
 use super::target::Target;
 use super::tls::ClientTls;
+use crate::tcp::Tcp;
 
 /// What HTTP is spoken over.
-pub(super) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Io = MaybeHttpsStream<TokioIo<Tcp>>;
 
 /// Which HTTP the other side chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ impl Dialer {
         let tcp = self.tcp(&addresses, deadline).await?;
         // Requests are written whole; waiting for more would only delay them.
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
+        let tcp = Tcp::new(tcp);
         if !self.target.https {
             return Ok((MaybeHttpsStream::Http(TokioIo::new(tcp)), Protocol::Http1));
         }

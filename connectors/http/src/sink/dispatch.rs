@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -108,12 +109,14 @@ impl Dispatch {
 
     /// Whether it is more than a try; or why nothing may be sent now.
     fn may_send(&mut self) -> Result<Circuit, Trouble> {
-        let now = Instant::now();
-        self.pause.take_if(|(until, _)| *until <= now);
         if let Some((until, cause)) = &self.pause {
-            return Err(Trouble { cause: cause.clone(), after: Some(*until - now) });
+            let left = until.saturating_duration_since(Instant::now());
+            if left > Duration::ZERO {
+                return Err(Trouble { cause: cause.clone(), after: Some(left) });
+            }
+            self.pause = None;
         }
-        match self.breaker.ask(now) {
+        match self.breaker.ask(Instant::now) {
             circuit @ (Circuit::Closed | Circuit::Probing) => Ok(circuit),
             Circuit::Open(left) => Err(Trouble { cause: self.breaker.cause(), after: Some(left) }),
         }

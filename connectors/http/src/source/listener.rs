@@ -26,6 +26,7 @@ use super::framing::Framing;
 use super::lanes::Lanes;
 use super::request;
 use super::stream::{Stream, Transport};
+use crate::tcp::Tcp;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -263,6 +264,7 @@ async fn run(builder: Arc<Builder>, stream: TcpStream, connection: Arc<Connectio
 }
 
 async fn secure(stream: TcpStream, connection: &Connection) -> Option<Transport> {
+    let stream = Tcp::new(stream);
     let Some(tls) = &connection.shared.config.tls else { return Some(Transport::Plain(stream)) };
     let config = match tls.server_config() {
         Ok(config) => config,

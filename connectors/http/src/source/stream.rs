@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
 use super::framing::Framing;
 use super::stand_in::stand_in;
+use crate::tcp::Tcp;
 
 /// What is read of a client that goes on sending after it was refused, so that it gets to read why: a connection closed with
 /// something unread is reset, and the reset can overtake the answer.
@@ -20,8 +20,8 @@ const LINGER_BYTES: usize = 16 << 20;
 /// What bytes travel over.
 #[derive(Debug)]
 pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Transport {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::upstream::{Act, Script, Upstream, status, with_body, with_header, write};
-use super::{events, keyed, open, short, with};
+use super::{events, keyed, open, short, told, with};
 
 #[tokio::test]
 async fn a_connection_is_kept() {
@@ -62,6 +62,20 @@ async fn a_kept_connection_that_ended_meanwhile_is_replaced() {
         sink.write(&events(1..2)).await.unwrap();
         assert_eq!(service.connections(), 2, "{end:?}");
     }
+}
+
+#[tokio::test]
+async fn each_exchange_over_a_kept_connection_has_its_own_time() {
+    let late = [Act::Read, Act::Wait(Duration::from_millis(1200)), write("HTTP/1.1 204 No Content\r\n\r\n")];
+    // Only together do the first two take longer than one may.
+    let service = Script::start([[&late[..], &late, &[Act::Read, Act::Hang]].concat()]).await;
+    let mut sink = open(&with(service.config(), json!({"timeouts": {"response": "2s"}})));
+    for event in events(0..2) {
+        sink.write(&[event]).await.unwrap();
+    }
+    let (kind, cause) = told(sink.write(&events(2..3)).await);
+    assert_eq!((kind, &*cause), ("again", "no response within 2s"));
+    assert_eq!(service.connections(), 1);
 }
 
 /// Passes on so many bytes in both directions together, then resets both ends.

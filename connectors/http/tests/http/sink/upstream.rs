@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -160,6 +161,7 @@ pub(super) enum Act {
     /// Reads a request, head and body.
     Read,
     Write(Vec<u8>),
+    Wait(Duration),
     /// So that the other side sees a reset.
     Reset,
     Close,
@@ -214,6 +216,7 @@ async fn play(mut tcp: TcpStream, script: Vec<Act>) {
                 return;
             }
             Act::Close => return,
+            Act::Wait(time) => tokio::time::sleep(time).await,
             Act::Hang => std::future::pending::<()>().await,
         }
     }
