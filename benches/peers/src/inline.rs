@@ -44,6 +44,9 @@ pub(crate) fn run(report: &mut Report) {
     let rate = capacity[0].min(capacity[1]) / 2.0;
     report.section(&format!("the same, {rate:.0} requests a second: half of what the slower of the two can do"));
     at_rate(report, &parties, rate);
+    let own = capacity[NGINX] / 2.0;
+    report.section(&format!("the same over nginx alone, {own:.0} requests a second: half of what it can do itself"));
+    at_its_own_half(report, &parties[NGINX], own);
 }
 
 /// A way to the upstream.
@@ -88,6 +91,14 @@ const LATENCIES: [Latency; 3] = [
     ("p99", |outcome| outcome.p99_us),
     ("undisturbed_p99", |outcome| outcome.undisturbed_p99_us),
 ];
+
+/// What others take of a core delays twice as much where half of it is in use already: so nginx is seen as busy as the sidecar was.
+fn at_its_own_half(report: &mut Report, nginx: &Way<'_>, rate: f64) {
+    let rounds: Vec<Outcome> = (0..ROUNDS).map(|_| nginx.measure(Some(rate), TIME).1).collect();
+    for (latency, of) in LATENCIES {
+        report.figure(&format!("inline_nginx_at_its_own_half_{latency}"), median_of(&rounds, of), "us");
+    }
+}
 
 fn at_rate(report: &mut Report, ways: &[Way<'_>; 3], rate: f64) {
     let mut rounds: Vec<[(f64, Outcome); 3]> = Vec::new();

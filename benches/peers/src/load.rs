@@ -168,11 +168,12 @@ impl Sender {
         let mut events = Vec::with_capacity(CONNECTIONS);
         loop {
             let now = Instant::now();
-            if let Some(others) = &mut others
-                && now >= slice_ends
-            {
-                others_ran.push(others.ran());
-                slice_ends += SLICE;
+            if let Some(others) = &mut others {
+                if now >= slice_ends {
+                    others_ran.push(others.ran());
+                    slice_ends += SLICE;
+                }
+                others.look();
             }
             if now >= end {
                 break;
@@ -186,12 +187,14 @@ impl Sender {
                 self.proceed(event.data.u64() as usize);
             }
         }
+        others_ran.extend(others.map(|mut others| others.ran()));
         self.sum_up(&others_ran)
     }
 
-    /// `others_ran` is for how long: while this warmed up, in the slice before the first, and in each that counts.
+    /// `others_ran` is for how long, as it was seen in the first milliseconds after: before this began, while it warmed up, in the slice
+    /// before the first, and in each that counts.
     fn sum_up(self, others_ran: &[Duration]) -> Value {
-        let calm = others_ran.windows(2).skip(1).map(|two| two.iter().all(|ran| *ran <= DISTURBED));
+        let calm = others_ran.windows(2).skip(2).map(|two| two.iter().all(|ran| *ran <= DISTURBED));
         let undisturbed: Vec<&[f64]> =
             calm.zip(&self.latencies_us).filter_map(|(calm, slice)| calm.then_some(&slice[..])).collect();
         let share = undisturbed.len() as f64 / self.latencies_us.len() as f64;
