@@ -113,6 +113,8 @@ fn what_rests_is_listed() {
     assert_eq!(count(&["--since", "2100-01-01"]), 0);
     assert_eq!(count(&["-e", "e5"]), 1);
     assert_eq!(count(&["--limit", "1"]), 1);
+    let ran = dlq(dir.path(), &["list", "--cause", "trapp"]).ended(0);
+    assert_eq!(ran.stderr, "no entry has the cause `trapp`; there are: malformed, trap\n");
     assert!(dlq(dir.path(), &["list", "--route", "other"]).fine().contains("Nothing rests here."));
     assert!(dlq(dir.path(), &["list", "--limit", "1"]).fine().contains("3 entries; the oldest 1 are shown"));
 }

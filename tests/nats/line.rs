@@ -180,11 +180,13 @@ impl Line {
     /// What the consumer has delivered and not heard of, and what it has not delivered.
     pub fn open(&mut self) -> Option<(usize, u64)> {
         let outside = self.outside();
-        let info = async {
-            let stream = outside.get_stream_no_info("IN").await.ok()?;
-            stream.consumer_info("c").await.ok()
-        };
-        self.runtime.block_on(info).map(|info| (info.num_ack_pending, info.num_pending))
+        self.runtime.block_on(async {
+            let stream = outside.get_stream("IN").await.ok()?;
+            let info = stream.consumer_info("c").await.ok()?;
+            // The server tells a consumer a moment later of what it has just stored.
+            let untold = stream.cached_info().state.last_sequence.saturating_sub(info.delivered.stream_sequence);
+            Some((info.num_ack_pending, info.num_pending.max(untold)))
+        })
     }
 
     /// Waits until everything is settled.

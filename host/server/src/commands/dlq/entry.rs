@@ -43,6 +43,11 @@ impl Entry {
         }
     }
 
+    /// Where its event stood when it first came, if that is known.
+    pub(super) fn origin(&self) -> Option<String> {
+        Some(self.attribute(deadletter::ORIGIN).into_owned()).filter(|origin| !origin.is_empty())
+    }
+
     /// Whether it was put here by a host; what others put here is left alone, but for what nobody can read.
     pub(super) fn is_dead_letter(&self) -> bool {
         !self.attribute(deadletter::CAUSE).is_empty()
@@ -82,7 +87,7 @@ pub(super) struct Filter {
     route: Option<String>,
     /// Only with this cause: reject, trap, timeout, undeliverable, unmatched, malformed, …
     #[arg(long)]
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
     /// Only where this policy, sink, route or source is to blame
     #[arg(long, value_name = "NAME")]
     by: Option<String>,

@@ -1,12 +1,14 @@
 //! Goes through dead letters, a page at a time: never more than that is held.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    io::{Write as _, stderr},
     path::Path,
     time::{Duration, Instant},
 };
 
 use tidegate_connector::{SourceError, connector::Record};
+use tidegate_pipeline::deadletter;
 
 use super::{
     documents::Held,
@@ -20,6 +22,8 @@ use crate::{
 
 /// How long it is tried to read on before it is given up; a broker that does not answer takes 10 seconds for each try.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Causes are a closed set of words, but a dead letter may hold anything.
+const CAUSES_MAX: usize = 32;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -29,6 +33,8 @@ pub(super) struct Scan {
     filter: Filter,
     /// Entries asked for by name that were met.
     met: Vec<bool>,
+    /// Causes that were met.
+    causes: BTreeSet<String>,
 }
 
 impl Scan {
@@ -39,7 +45,7 @@ impl Scan {
             with_notes.push_back((held, noted));
         }
         let met = vec![false; filter.entries.len()];
-        Ok(Scan { held: with_notes, filter, met })
+        Ok(Scan { held: with_notes, filter, met, causes: BTreeSet::new() })
     }
 
     /// Entries of one page that are meant, noted ones too; `None` at the end.
@@ -54,9 +60,9 @@ impl Scan {
                 became: noted.get(&record.lane, record.position),
                 record,
             };
-            let entries = records.into_iter().map(entry);
-            let meant: Vec<Entry> =
-                entries.filter(|entry| entry.is_dead_letter() && self.filter.wants(entry)).collect();
+            let mut meant: Vec<Entry> = records.into_iter().map(entry).filter(Entry::is_dead_letter).collect();
+            self.note_causes(&meant);
+            meant.retain(|entry| self.filter.wants(entry));
             for (wanted, met) in self.filter.entries.iter().zip(&mut self.met) {
                 *met |= meant.iter().any(|entry| *wanted == entry.place() || *wanted == entry.id());
             }
@@ -67,13 +73,30 @@ impl Scan {
         Ok(None)
     }
 
+    /// For who asks for one that is not there.
+    fn note_causes(&mut self, entries: &[Entry]) {
+        let Some(wanted) = &self.filter.cause else { return };
+        for cause in entries.iter().map(|entry| entry.attribute(deadletter::CAUSE)) {
+            let room = self.causes.len() < CAUSES_MAX || *cause == **wanted;
+            if room && !self.causes.contains(&*cause) {
+                self.causes.insert(cause.into_owned());
+            }
+        }
+    }
+
     /// Whether entries were asked for by name.
     pub(super) fn by_name(&self) -> bool {
         !self.filter.entries.is_empty()
     }
 
-    /// At the end: an error where an entry was asked for by name and is not there.
+    /// At the end: an error where an entry was asked for by name and is not there, and a word about a cause that no entry has.
     pub(super) fn all_met(&self) -> anyhow::Result<()> {
+        if let Some(cause) = self.filter.cause.as_ref().filter(|cause| !self.causes.contains(*cause))
+            && !self.causes.is_empty()
+        {
+            let causes = self.causes.iter().map(|cause| human::plain(cause)).collect::<Vec<_>>().join(", ");
+            writeln!(stderr().lock(), "no entry has the cause `{}`; there are: {causes}", human::plain(cause))?;
+        }
         let missing = self.filter.entries.iter().zip(&self.met).find(|(_, met)| !**met);
         match missing {
             None => Ok(()),
