@@ -43,11 +43,6 @@ impl Entry {
         }
     }
 
-    /// Where its event stood when it first came, if that is known.
-    pub(super) fn origin(&self) -> Option<String> {
-        Some(self.attribute(deadletter::ORIGIN).into_owned()).filter(|origin| !origin.is_empty())
-    }
-
     /// Whether it was put here by a host; what others put here is left alone, but for what nobody can read.
     pub(super) fn is_dead_letter(&self) -> bool {
         !self.attribute(deadletter::CAUSE).is_empty()

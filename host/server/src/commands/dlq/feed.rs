@@ -16,7 +16,6 @@ pub(super) struct Feed(mpsc::Sender<Portion>);
 #[derive(Debug)]
 struct Portion {
     events: Vec<Event>,
-    origins: Vec<Option<String>>,
     tell: oneshot::Sender<Answer>,
 }
 
@@ -36,11 +35,10 @@ pub(super) fn feed(name: &Arc<str>) -> (Feed, Box<dyn Source>) {
 }
 
 impl Feed {
-    /// Waits for the answer; `None` if the lane has gone without one. `origins` says of each event where it stood when it first came, as far as
-    /// that is known: one that fails again says so again.
-    pub(super) async fn take(&self, events: Vec<Event>, origins: Vec<Option<String>>) -> Option<Answer> {
+    /// Waits for the answer; `None` if the lane has gone without one.
+    pub(super) async fn take(&self, events: Vec<Event>) -> Option<Answer> {
         let (tell, answer) = oneshot::channel();
-        self.0.send(Portion { events, origins, tell }).await.ok()?;
+        self.0.send(Portion { events, tell }).await.ok()?;
         answer.await.ok()
     }
 }
@@ -67,8 +65,8 @@ impl Lane for FeedLane {
 
     /// What was nacked is not delivered again from here: whoever feeds decides.
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
-        let portion = self.portions.recv().await.map(|Portion { events, origins, tell }| {
-            let settlement = Box::new(Told { origins, fates: Vec::new(), tell });
+        let portion = self.portions.recv().await.map(|Portion { events, tell }| {
+            let settlement = Box::new(Told { fates: Vec::new(), tell });
             Delivery { events, malformed: Vec::new(), settlement }
         });
         Ok(portion)
@@ -80,17 +78,12 @@ impl Lane for FeedLane {
 }
 
 struct Told {
-    origins: Vec<Option<String>>,
     fates: Vec<(usize, Fate)>,
     tell: oneshot::Sender<Answer>,
 }
 
 #[async_trait]
 impl Settlement for Told {
-    fn place(&self, event: usize) -> Option<String> {
-        self.origins.get(event)?.clone()
-    }
-
     fn answers(&self) -> bool {
         true
     }

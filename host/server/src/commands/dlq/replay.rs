@@ -170,7 +170,7 @@ impl Run {
                 self.told.left += entries.len();
                 return Ok(());
             }
-            let answer = match self.deliver(route, events.clone(), entries.iter().map(Entry::origin).collect()).await {
+            let answer = match self.deliver(route, events.clone()).await {
                 Ok(answer) => answer,
                 Err(reason) => {
                     self.stuck.insert(route.clone(), reason);
@@ -204,19 +204,14 @@ impl Run {
     }
 
     /// Feeds the route and waits; the reason where a sink is in trouble for too long.
-    async fn deliver(
-        &mut self,
-        route: &Arc<str>,
-        events: Vec<Event>,
-        origins: Vec<Option<String>>,
-    ) -> Result<Answer, Arc<str>> {
+    async fn deliver(&mut self, route: &Arc<str>, events: Vec<Event>) -> Result<Answer, Arc<str>> {
         if !self.feeds.contains_key(route) {
             let (feed, source) = feed(route);
             self.replay.feed(route.clone(), source);
             self.feeds.insert(route.clone(), feed);
         }
         let Some(feed) = self.feeds.get(route) else { return Err("it has no feed".into()) };
-        let mut taken = std::pin::pin!(feed.take(events, origins));
+        let mut taken = std::pin::pin!(feed.take(events));
         let mut trouble: Option<Instant> = None;
         loop {
             tokio::select! {
