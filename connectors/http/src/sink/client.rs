@@ -137,7 +137,7 @@ impl Client {
     ) -> Result<Response, Failure> {
         match connection {
             Connection::Http1(http1) => self.over_http1(http1, build(Protocol::Http1), wants).await,
-            Connection::Http2(sender) => Box::pin(self.over_http2(sender, build(Protocol::Http2), wants)).await,
+            Connection::Http2(sender) => self.over_http2(sender, build(Protocol::Http2), wants).await,
         }
     }
 

@@ -22,10 +22,10 @@ use crate::{
 
 /// How long it is tried to read on before it is given up; a broker that does not answer takes 10 seconds for each try.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Causes are a closed set of words, but a dead letter may hold anything.
-const CAUSES_MAX: usize = 32;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Causes are a closed set of words, but a dead letter may hold anything.
+const CAUSES_MAX: usize = 32;
 
 /// The entries that are meant, oldest first within a lane.
 pub(super) struct Scan {
